@@ -1,0 +1,293 @@
+"""The contract between Newsroom and a channel.
+
+A connector turns what a source hands over into `Delivery` (raw bytes and a key), reads those bytes back as
+`Incoming` items, and sends `Outgoing` replies. It imports nothing of `newsroom`; `README.md` beside this file
+tells how to write one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from enum import StrEnum
+from importlib.metadata import entry_points
+from typing import Any, ClassVar, Literal, NewType, Protocol, runtime_checkable
+
+DeliveryKey = NewType("DeliveryKey", str)
+"""The source's own coordinates, such as `INBOX/1699/42` or a platform's event id. Opaque outside the connector."""
+
+ExternalId = NewType("ExternalId", str)
+"""A message's id at its source (a Message-ID, a post id). Opaque outside the connector."""
+
+ENTRY_POINTS = "newsroom.connectors"
+
+
+# --- what comes in -------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Raw bytes as the source gave them. Stored and committed before the source is answered."""
+
+    key: DeliveryKey
+    body: bytes
+    received_at: datetime
+    content_type: str = "application/octet-stream"
+    meta: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Deliveries and the cursor that is valid once they are stored. Both are committed in one transaction."""
+
+    deliveries: tuple[Delivery, ...]
+    cursor: Mapping[str, Any]
+
+
+class Kind(StrEnum):
+    """What an `Incoming` item is."""
+
+    MESSAGE = "message"
+    EDIT = "edit"
+    DELETION = "deletion"
+    BOUNCE = "bounce"  # a delivery report on a reply of ours; `answers_to` names that reply
+    NOT_UNDERSTOOD = "not_understood"  # shown as a card "nog niet begrepen", never dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who wrote a message: an address within its kind. The name is what they call themselves, never identity.
+
+    `kind` is `email`, `phone`, or the name of a platform (`mastodon`). `address` may be empty: unknown sender.
+    """
+
+    kind: str
+    address: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file, byte for byte. `name` is as the sender gave it: never used as a path."""
+
+    name: str
+    type: str
+    content: bytes
+    inline: bool = False
+    content_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One message read from a delivery.
+
+    `at` is when the source says it was written, never later than the delivery's own time. `public` says whether
+    anybody could read it. `answers_to` holds every id this answers, nearest last (a mail's whole References set).
+    `direction` is `out` for what a colleague sent from elsewhere (Outlook's sent items): then `to` are the
+    residents it went to. `identity` is a second identity besides the delivery's key, for sources that renumber.
+    `copy_of` is equal for copies of one message in several mailboxes. `reply_token` is the token of our own
+    signed reply address, when it was sent to one. `own_addresses` are the recipients in order (To, then Cc).
+    `text` is without the quoted part, which is in `quoted`. `details` are labelled values of a form, in order.
+    """
+
+    external_id: ExternalId
+    at: datetime
+    author: Author
+    kind: Kind = Kind.MESSAGE
+    direction: Literal["in", "out"] = "in"
+    public: bool = False
+    subject: str = ""
+    text: str = ""
+    quoted: str = ""
+    html: str = ""
+    answers_to: tuple[ExternalId, ...] = ()
+    identity: str = ""
+    copy_of: str = ""
+    reply_token: str = ""
+    to: tuple[Author, ...] = ()
+    cc: tuple[Author, ...] = ()
+    reply_to: tuple[Author, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    details: tuple[tuple[str, str], ...] = ()
+    auto_reply: bool = False
+    problems: tuple[str, ...] = ()
+    language: str = ""
+    source_url: str = ""
+    bounced: tuple[tuple[str, str], ...] = ()  # recipient and reason, with Kind.BOUNCE
+
+
+# --- what goes out -------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A reply to send. `idempotency_key` is equal on every try of the same reply; `external_id` is ours to give
+    where the channel lets us (a Message-ID). `answers_to` is the id answered, `references` the whole chain."""
+
+    idempotency_key: str
+    external_id: ExternalId
+    subject: str
+    text: str
+    html: str = ""
+    public: bool = False
+    to: tuple[Author, ...] = ()
+    cc: tuple[Author, ...] = ()
+    bcc: tuple[Author, ...] = ()
+    answers_to: ExternalId | None = None
+    references: tuple[ExternalId, ...] = ()
+    reply_token: str = ""
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The source took the reply. `notes` are for staff, one per recipient that was refused."""
+
+    external_id: ExternalId
+    at: datetime
+    notes: tuple[str, ...] = ()
+
+
+class ChannelError(Exception):
+    """A channel could not do what was asked. The message is plain text for staff, without secrets."""
+
+
+class Refused(ChannelError):
+    """Certainly not sent, and trying again gives the same answer."""
+
+
+class TryLater(ChannelError):
+    """Certainly not sent; try again after `after` seconds. The only outcome that is retried by itself."""
+
+    def __init__(self, reason: str, after: float = 60.0):
+        super().__init__(reason)
+        self.after = after
+
+
+class SignInNeeded(ChannelError):
+    """The channel no longer accepts our credentials. Nothing was sent; the channel waits for an administrator."""
+
+
+class Unknown(ChannelError):
+    """Perhaps sent. Never tried again by itself: a person decides."""
+
+
+class NotVerified(Exception):
+    """A pushed request is not from the source: bad or missing signature. Answered 401, nothing is stored."""
+
+
+# --- what a connector is -------------------------------------------------------------------------------------
+
+class Secret(str):
+    """A credential. Its text is only reached with `reveal()`: repr, str and format print stars."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret('***')" if len(self) else "Secret('')"
+
+    def __str__(self) -> str:
+        return "***" if len(self) else ""
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    def reveal(self) -> str:
+        """The credential itself, as a plain `str`."""
+        return "".join(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a channel can do. Lengths in characters as the platform counts them, sizes in bytes."""
+
+    longest_text: int = 100_000
+    longest_subject: int = 0  # 0: no subject
+    attachment_types: tuple[str, ...] | None = None  # None: every type, (): none
+    attachment_bytes: int = 0  # of all attachments together
+    public: bool = False
+    private: bool = True
+    reply_window_seconds: int | None = None
+    threads: bool = False
+    idempotency_key: bool = False
+    edits: bool = False
+    deletes: bool = False
+    sent_items: bool = False
+    copies: bool = False  # knows Cc and Bcc
+    sends: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of `check()`. `problem` says what is wrong and what to do; `detail` what was found."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+    problem: str = ""
+
+
+def option(description: str, *, label: str, group: str = "", default: Any = None, choices: Iterable[str] = (),
+           required: bool = False) -> Any:
+    """A field of a connector's `Settings`: the admin form, its labels and help are made from these.
+
+    `label` and `description` are Dutch; a field without `required` needs a `default`.
+    """
+    metadata = {"description": description, "label": label, "group": group, "choices": tuple(choices),
+                "required": required}
+    return field(metadata=metadata) if required else field(default=default, metadata=metadata)
+
+
+@runtime_checkable
+class Connector(Protocol):
+    """One channel, made from its `Settings`. Implementations also have `parse`, a pure module-level behaviour
+    reachable without settings: it is a static method so that a parser process needs no credentials."""
+
+    name: ClassVar[str]  # as in the database: "email"
+    title: ClassVar[str]  # as on the screen: "E-mail"
+    Settings: ClassVar[type]
+    capabilities: ClassVar[Capabilities]
+    hostile_input: ClassVar[bool]  # True: parse in a child process with limits
+
+    def __init__(self, settings: Any) -> None: ...
+
+    @staticmethod
+    def parse(delivery: Delivery) -> list[Incoming]: ...
+
+    async def check(self) -> list[Step]: ...
+
+    async def send(self, outgoing: Outgoing) -> Sent: ...
+
+    async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """A connector that pulls or streams. The next `Batch` is only asked for after the last one is committed.
+    An empty cursor starts at the source's present end ("vanaf nu")."""
+
+    def listen(self, cursor: Mapping[str, Any]) -> AsyncIterator[Batch]: ...
+
+
+@runtime_checkable
+class Verifier(Protocol):
+    """A connector that is pushed to. Raises `NotVerified`; checks the signature over the raw bytes first."""
+
+    def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery: ...
+
+
+@runtime_checkable
+class Completeness(Protocol):
+    """A connector that can list the keys in its source, so that what we lack can be counted."""
+
+    def keys(self) -> AsyncIterator[DeliveryKey]: ...
+
+
+def connectors() -> dict[str, type[Connector]]:
+    """Every installed connector by name, found by entry point so that other packages can add channels."""
+    found = (point.load() for point in entry_points(group=ENTRY_POINTS))
+    return {kind.name: kind for kind in found}
+
+
+def secret_fields(settings: type) -> frozenset[str]:
+    """The names of the fields of a `Settings` class that hold credentials."""
+    return frozenset(f.name for f in fields(settings) if f.type in (Secret, "Secret"))

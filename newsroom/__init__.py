@@ -1,0 +1,1 @@
+"""Newsroom: one hub for all contact of a municipality."""

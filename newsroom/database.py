@@ -1,0 +1,96 @@
+"""The database: a pool, transactions, migrations under a lock."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+MIGRATION_LOCK = 7263000  # advisory; only one process migrates at a time
+SCHEMA = Path(__file__).parent / "schema"
+RETRY = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+
+
+class Database:
+    """A pool of connections as the plain role. `transaction()` for verbs, `snapshot()` for pages."""
+
+    def __init__(self, pool: asyncpg.Pool, url: str):
+        self.pool = pool
+        self.url = url
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """One read-write transaction; its events get their ids inside COMMIT."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Connection]:
+        """One repeatable-read, read-only view: page and position agree."""
+        async with self.pool.acquire() as connection:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                yield connection
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection without a transaction, for single statements."""
+        async with self.pool.acquire() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        await self.pool.close()
+
+
+async def connect(url: str, size: int = 10) -> Database:
+    """A pool of at most `size` connections to `url`, with JSON as Python values."""
+    pool = await asyncpg.create_pool(url, min_size=1, max_size=size, init=prepare, command_timeout=30,
+                                     server_settings={"application_name": "newsroom"})
+    return Database(pool, url)
+
+
+async def prepare(connection: asyncpg.Connection) -> None:
+    """JSON columns as Python values, on this connection."""
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(kind, schema="pg_catalog", encoder=_dump, decoder=json.loads)
+
+
+async def migrate(url: str) -> list[str]:
+    """Apply every file of schema/ not applied yet, each in its own transaction, under a lock. Forward only.
+
+    `url` is the role that owns the tables. Returns the names applied. Raises `RuntimeError` when a file that was
+    applied has changed since.
+    """
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("select pg_advisory_lock($1)", MIGRATION_LOCK)
+        # which files were applied, with their checksum
+        await connection.execute("create table if not exists migration (name text primary key,"
+                                 " sha256 text not null, at timestamptz not null default now())")
+        applied = dict(await connection.fetch("select name, sha256 from migration"))
+        return [path.name for path in sorted(SCHEMA.glob("*.sql")) if await _apply(connection, path, applied)]
+    finally:
+        await connection.close()
+
+
+async def _apply(connection: asyncpg.Connection, path: Path, applied: dict[str, str]) -> bool:
+    text = path.read_text(encoding="utf-8")
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    if path.name in applied:
+        if applied[path.name] != sha256:
+            raise RuntimeError(f"schema/{path.name} changed after it was applied; add a new file instead.")
+        return False
+    async with connection.transaction():
+        await connection.execute(text)
+        await connection.execute("insert into migration (name, sha256) values ($1, $2)", path.name, sha256)
+    return True
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
