@@ -1,0 +1,183 @@
+"""The board as data: cards in columns, true counts, and the position both belong to, from one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from newsroom import event
+from newsroom.access import Scope
+from newsroom.conversation import COLUMNS as CONVERSATION_COLUMNS
+from newsroom.conversation import Conversation, facets
+from newsroom.database import Connection
+
+STATES = ("new", "open", "department", "waiting", "closed")  # the columns, left to right
+PAGE = 100  # cards of a column on the first page
+ZONE = ZoneInfo("Europe/Amsterdam")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What the address bar asks for. Empty: everything. `assignee` 0 stands for nobody, `team` 0 for no team."""
+
+    channels: tuple[int, ...] = ()
+    teams: tuple[int, ...] = ()
+    assignees: tuple[int, ...] = ()
+    labels: tuple[int, ...] = ()
+    priorities: tuple[int, ...] = ()
+    lateness: tuple[int, ...] = ()
+
+    def matches(self, f: Mapping[str, Any]) -> bool:
+        """Whether facets pass. static/js/filter.js has the same rule; one table of cases tests both."""
+        return ((not self.channels or f["channel"] in self.channels)
+                and (not self.teams or (f["team"] or 0) in self.teams)
+                and (not self.assignees or (f["assignee"] or 0) in self.assignees)
+                and (not self.labels or not set(self.labels).isdisjoint(f["labels"]))
+                and (not self.priorities or f["priority"] in self.priorities)
+                and (not self.lateness or f["lateness"] in self.lateness))
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What ids are called: channels {id: (kind, name)}, teams, accounts {id: (name, initials)}, labels
+    {id: (name, topic)}, reasons {id: (nl, en, outcome)}."""
+
+    channels: dict[int, tuple[str, str]]
+    teams: dict[int, str]
+    accounts: dict[int, tuple[str, str]]
+    labels: dict[int, tuple[str, bool]]
+    reasons: dict[int, tuple[str, str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """`cards` by column; `counts` by column for this filter; `tiles` {late, soon, open}; `position` as the live
+    socket takes it."""
+
+    epoch: str
+    position: int
+    cards: dict[str, list[Conversation]]
+    counts: dict[str, int]
+    tiles: dict[str, int]
+    oldest: Conversation | None
+
+
+async def read(connection: Connection, scope: Scope, wanted: Filter, at: datetime, limit: int = PAGE) -> Board:
+    """The board for a scope and a filter. `connection` is a snapshot."""
+    epoch, position = await event.position(connection)
+    arguments = _arguments(scope, wanted)
+    today = datetime.combine(at.astimezone(ZONE).date(), time(), ZONE)
+    # the first cards of each live column, one index walk per column
+    rows = await connection.fetch(_cards(wanted), *arguments, limit)
+    cards: dict[str, list[Conversation]] = {state: [] for state in STATES}
+    for row in rows:
+        cards[row["state"]].append(Conversation(**row))
+    # what was closed today, newest first
+    closed = await connection.fetch(CLOSED, *arguments, today, limit)
+    cards["closed"] = [Conversation(**row) for row in closed]
+    tallies = await tally(connection, scope)
+    counts, tiles = count(tallies, wanted)
+    counts["closed"] = await connection.fetchval(CLOSED_COUNT, *arguments, today)
+    oldest = min((row for state in STATES[:4] for row in cards[state] if row.waiting_since),
+                 key=lambda row: row.waiting_since, default=None)
+    return Board(epoch, position, cards, counts, tiles, oldest)
+
+
+async def more(connection: Connection, scope: Scope, wanted: Filter, state: str, after: Conversation,
+               limit: int = PAGE) -> list[Conversation]:
+    """The cards of a live column after `after`."""
+    # the next piece of one column
+    rows = await connection.fetch(MORE, *_arguments(scope, wanted), state, after.waiting_since, after.id, limit)
+    return [Conversation(**row) for row in rows]
+
+
+async def tally(connection: Connection, scope: Scope) -> list[tuple[dict, int]]:
+    """Open conversations by facets that this scope sees, exact at the snapshot's position."""
+    # kept by the event's own transaction; see schema/001_road.sql
+    rows = await connection.fetch("select facets, n from tally where n > 0 and facets ->> 'class' = any($1::text[])",
+                                  sorted(scope.classes))
+    return [(row["facets"], row["n"]) for row in rows]
+
+
+def count(tallies: Iterable[tuple[dict, int]], wanted: Filter) -> tuple[dict[str, int], dict[str, int]]:
+    """Counts by column for the filter, and the tiles, which count everything in the scope."""
+    counts, tiles = dict.fromkeys(STATES, 0), {"late": 0, "soon": 0, "open": 0, "unassigned": 0}
+    for f, n in tallies:
+        if wanted.matches(f):
+            counts[f["state"]] += n
+        tiles["open"] += n
+        tiles["late"] += n if f["lateness"] == 2 else 0
+        tiles["soon"] += n if f["lateness"] == 1 else 0
+        tiles["unassigned"] += n if f["state"] == "new" else 0
+    return counts, tiles
+
+
+async def recount(connection: Connection) -> list[str]:
+    """Facets whose tally is not what the conversations say: empty when the house is in order."""
+    # compare the kept counts with the truth
+    rows = await connection.fetch(
+        "select * from conversation where state in ('new', 'open', 'department', 'waiting')")
+    truth: dict[str, int] = {}
+    for row in rows:
+        key = _key(facets(Conversation(**row)))
+        truth[key] = truth.get(key, 0) + 1
+    kept = {_key(row["facets"]): row["n"] for row in await connection.fetch("select facets, n from tally where n <> 0")}
+    return sorted(key for key in truth.keys() | kept.keys() if truth.get(key, 0) != kept.get(key, 0))
+
+
+async def names(connection: Connection) -> Names:
+    """Every name a card needs. Small tables."""
+    return Names(
+        {row["id"]: (row["kind"], row["name"]) for row in await connection.fetch(
+            "select id, kind, name from channel order by name")},
+        dict(await connection.fetch("select id, name from team order by name")),
+        {row["id"]: (row["name"], row["initials"]) for row in await connection.fetch(
+            "select id, name, initials from account order by name")},
+        {row["id"]: (row["name"], row["topic"]) for row in await connection.fetch(
+            "select id, name, topic from label order by name")},
+        {row["id"]: (row["name_nl"], row["name_en"], row["outcome"]) for row in await connection.fetch(
+            "select id, name_nl, name_en, outcome from close_reason where archived_at is null order by id")})
+
+
+def day_start(at: datetime) -> date:
+    """Today's date where the municipality is."""
+    return at.astimezone(ZONE).date()
+
+
+def _key(f: Mapping[str, Any]) -> str:
+    return repr(sorted(f.items()))
+
+
+def _arguments(scope: Scope, wanted: Filter) -> Sequence[Any]:
+    lists = (wanted.channels, wanted.teams, wanted.assignees, wanted.labels, wanted.priorities, wanted.lateness)
+    return [sorted(scope.classes), *(list(ids) or None for ids in lists)]
+
+
+def _cards(wanted: Filter) -> str:
+    """One team or one channel has an index of its own; a literal lets the planner see it."""
+    return BY_TEAM if len(wanted.teams) == 1 and 0 not in wanted.teams else \
+        BY_CHANNEL if len(wanted.channels) == 1 else BY_STATE
+
+
+_ROW = ", ".join("c." + name for name in CONVERSATION_COLUMNS)
+_WHERE = ("c.visibility = any($1::text[])"
+          " and ($2::int[] is null or c.channel_id = any($2)) and ($3::int[] is null or coalesce(c.team_id, 0) = any($3))"
+          " and ($4::int[] is null or coalesce(c.assignee_id, 0) = any($4))"
+          " and ($5::int[] is null or c.labels && $5) and ($6::int[] is null or c.priority = any($6))"
+          " and ($7::int[] is null or c.lateness = any($7))")
+_COLUMN = (" and c.state = s.state and c.state in ('new', 'open', 'department', 'waiting')"
+           " order by c.waiting_since nulls last, c.id limit $8) c")
+_EACH = ("select " + _ROW + " from unnest(array['new', 'open', 'department', 'waiting']) as s(state)"
+         " cross join lateral (select * from conversation c where " + _WHERE)
+BY_STATE = _EACH + _COLUMN
+BY_TEAM = _EACH + " and c.team_id = ($3::int[])[1]" + _COLUMN
+BY_CHANNEL = _EACH + " and c.channel_id = ($2::int[])[1]" + _COLUMN
+CLOSED = ("select " + _ROW + " from conversation c where " + _WHERE
+          + " and c.state = 'closed' and c.closed_at >= $8 order by c.closed_at desc, c.id limit $9")
+CLOSED_COUNT = "select count(*) from conversation c where " + _WHERE + " and c.state = 'closed' and c.closed_at >= $8"
+MORE = ("select " + _ROW + " from conversation c where " + _WHERE
+        + " and c.state = $8 and c.state in ('new', 'open', 'department', 'waiting')"
+        " and (c.waiting_since, c.id) > ($9, $10) order by c.waiting_since, c.id limit $11")

@@ -1,0 +1,152 @@
+"""The conversation: what one resident and we say to each other about one thing, over one channel.
+
+The row holds what the board needs; `save` writes it whole, so that every verb is: load with a lock, `replace`,
+save, and record the event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+from newsroom.access import Scope
+from newsroom.database import Connection
+from newsroom.event import Draft, record
+
+EXCERPT = 160  # characters of a resident's text on a card, at most
+REOPEN_DAYS = 30  # a later answer starts a new conversation, "vervolg op"
+LOW, NORMAL, HIGH, URGENT = range(4)
+PRIORITIES = {"low": LOW, "normal": NORMAL, "high": HIGH, "urgent": URGENT}
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One row. Times are UTC; `labels` are sorted ids; `lateness` 0 on time, 1 almost late, 2 late."""
+
+    id: int
+    reference: str
+    channel_id: int
+    created_at: datetime
+    last_at: datetime
+    subject: str = ""
+    state: str = "new"
+    team_id: int | None = None
+    assignee_id: int | None = None
+    priority: int = NORMAL
+    labels: list[int] = field(default_factory=list)
+    sealed: bool = False
+    visibility: str = "open"
+    public: bool = False
+    contact_id: int | None = None
+    author: str = ""
+    excerpt: str = ""
+    unread: int = 0
+    waiting_since: datetime | None = None
+    last_message_id: int | None = None
+    answered_at: datetime | None = None
+    soon_at: datetime | None = None
+    due_at: datetime | None = None
+    lateness: int = 0
+    department: str = ""
+    department_by: Any = None
+    closed_at: datetime | None = None
+    close_reason_id: int | None = None
+    close_note: str = ""
+    merged_into: int | None = None
+    follows: int | None = None
+    suggestion: int | None = None
+    problem: str = ""
+    version: int = 1
+
+    @property
+    def live(self) -> bool:
+        return self.state in ("new", "open", "department", "waiting")
+
+    @property
+    def touched(self) -> bool:
+        """A person has dealt with it, so it is never merged by itself."""
+        return self.assignee_id is not None or self.answered_at is not None or self.state != "new"
+
+
+COLUMNS = tuple(f.name for f in fields(Conversation))
+
+
+class NotFound(Exception):
+    """No such conversation in this scope."""
+
+
+def facets(row: Conversation) -> dict[str, Any]:
+    """What the board counts and filters by. No names, no text, no times."""
+    return {"state": row.state, "class": row.visibility, "team": row.team_id, "assignee": row.assignee_id,
+            "channel": row.channel_id, "priority": row.priority, "labels": row.labels, "lateness": row.lateness}
+
+
+async def lock(connection: Connection, ids: Sequence[int]) -> dict[int, Conversation]:
+    """Rows by id, locked in the order of their ids until the transaction ends."""
+    # take the rows to change
+    rows = await connection.fetch("select * from conversation where id = any($1::bigint[]) order by id"
+                                  " for no key update", sorted(set(ids)))
+    return {row["id"]: _row(row) for row in rows}
+
+
+async def find(connection: Connection, reference: str, scope: Scope, lock: bool = False) -> Conversation:
+    """The conversation with this reference, following a merge. Raises `NotFound` outside the scope."""
+    # one conversation, only when this person may see it
+    id = await connection.fetchval(
+        "select coalesce(c.merged_into, c.id) from conversation c where c.reference = $1", reference)
+    # for no key update: foreign keys to it stay free
+    suffix = "for no key update" if lock else ""
+    row = await connection.fetchrow(FIND_LOCKED if suffix else FIND, id, sorted(scope.classes))
+    if row is None:
+        raise NotFound(reference)
+    return _row(row)
+
+
+FIND = "select * from conversation where id = $1 and visibility = any($2::text[]) and state <> 'removed'"
+FIND_LOCKED = FIND + " for no key update"
+
+
+async def load(connection: Connection, ids: Sequence[int]) -> dict[int, Conversation]:
+    """Rows by id, without a lock and without a scope: for the feed, which checks each row's class."""
+    # the present rows
+    rows = await connection.fetch("select * from conversation where id = any($1::bigint[])", list(ids))
+    return {row["id"]: _row(row) for row in rows}
+
+
+async def save(connection: Connection, rows: Sequence[Conversation]) -> None:
+    """Write whole rows, each with its version raised by the caller."""
+    await connection.executemany(SAVE, [astuple(row) for row in rows])
+
+
+async def insert(connection: Connection, rows: Sequence[Conversation]) -> None:
+    """Add rows whose ids were reserved with `reserve`."""
+    await connection.executemany(INSERT, [astuple(row) for row in rows])
+
+
+async def reserve(connection: Connection, n: int) -> list[int]:
+    """`n` fresh conversation ids."""
+    # ids before rows, so that one statement can insert a batch
+    rows = await connection.fetch("select nextval(pg_get_serial_sequence('conversation', 'id')) as id"
+                                  " from generate_series(1, $1)", n)
+    return [row["id"] for row in rows]
+
+
+async def change(connection: Connection, before: Conversation, after: Conversation, event: Draft) -> None:
+    """Save `after` and record its event with the facets of both."""
+    await save(connection, [after])
+    await record(connection, [Draft(event.kind, event.at, after.id, event.message_id, event.actor_id,
+                                    facets(before), facets(after), event.key, event.data)])
+
+
+def _row(row: Any) -> Conversation:
+    return Conversation(**row)
+
+
+# the columns in the order of the dataclass's fields
+_NAMES = ", ".join(COLUMNS)
+INSERT = ("insert into conversation (" + _NAMES + ") overriding system value values ("
+          + ", ".join(f"${n}" for n in range(1, len(COLUMNS) + 1)) + ")")
+SAVE = ("update conversation set (" + _NAMES.removeprefix("id, ") + ") = ("
+        + ", ".join(f"${n}" for n in range(2, len(COLUMNS) + 1)) + ") where id = $1")

@@ -1,0 +1,196 @@
+"""The delivery: raw bytes as a source handed them over, kept before anything reads them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from connectors import Delivery, DeliveryKey
+from newsroom.database import Connection, Database
+
+LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that look alike; 10 of them are 49 bits
+REFERENCE_LENGTH = 10  # fits Open Klant's referentienummer
+BATCH = 500  # deliveries in one commit
+LONGEST_KEY = 1000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a source is told. `fresh` is false for a delivery that was here already; `differs` when that one had
+    other bytes under the same key."""
+
+    id: int
+    reference: str
+    fresh: bool
+    differs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A delivery in the database, with its channel's connector."""
+
+    id: int
+    channel_id: int
+    kind: str
+    reference: str
+    delivery: Delivery
+
+
+def new_reference() -> str:
+    """A number for people: random, 10 unambiguous characters."""
+    return "".join(secrets.choice(LETTERS) for _ in range(REFERENCE_LENGTH))
+
+
+async def store(connection: Connection, items: Sequence[tuple[int, Delivery]],
+                strict: bool = False) -> list[Receipt]:
+    """Store deliveries of `(channel_id, delivery)`; the caller commits, then answers the source.
+
+    A key that is here already gives the receipt of the first. With other bytes its receipt says `differs`, and
+    those bytes are stored too, under a key of their own, so that nothing is swallowed; unless `strict`: an API
+    answers 409 and its caller still has them.
+    """
+    rows = [(channel_id, item.key[:LONGEST_KEY], hashlib.sha256(item.body).digest(), item.content_type,
+             dict(item.meta), item.body, item.received_at, new_reference()) for channel_id, item in items]
+    found = await _insert(connection, rows)
+    receipts: list[Receipt] = []
+    for (channel_id, item), row in zip(items, rows, strict=True):
+        id, reference, sha256, fresh = found[channel_id, row[1]]
+        if sha256 == row[2]:
+            receipts.append(Receipt(id, reference, fresh and reference == row[7]))
+        elif strict:
+            receipts.append(Receipt(id, reference, False, differs=True))
+        else:
+            other = Delivery(DeliveryKey(f"{row[1][:900]}#{row[2].hex()}"), item.body, item.received_at,
+                             item.content_type, {**item.meta, "same_key_other_bytes": row[1]})
+            first = (await store(connection, [(channel_id, other)]))[0]
+            receipts.append(Receipt(first.id, first.reference, first.fresh, differs=True))
+    return receipts
+
+
+async def _insert(connection: Connection, rows: Sequence[tuple]) -> dict[tuple[int, str], tuple]:
+    columns = list(zip(*rows, strict=True))
+    # one statement for the whole batch; a key twice in it counts once
+    fresh = await connection.fetch(
+        "insert into delivery (channel_id, key, sha256, content_type, meta, body, received_at, reference)"
+        " select * from unnest($1::int[], $2::text[], $3::bytea[], $4::text[], $5::jsonb[], $6::bytea[],"
+        " $7::timestamptz[], $8::text[]) on conflict (channel_id, key) do nothing"
+        " returning channel_id, key, id, reference, sha256", *columns)
+    found = {(row["channel_id"], row["key"]): (row["id"], row["reference"], row["sha256"], True) for row in fresh}
+    missing = [row for row in rows if (row[0], row[1]) not in found]
+    if missing:
+        # those that were here before
+        for row in await connection.fetch(
+                "select d.channel_id, d.key, d.id, d.reference, d.sha256 from delivery d"
+                " join unnest($1::int[], $2::text[]) as k(channel_id, key) using (channel_id, key)",
+                [row[0] for row in missing], [row[1] for row in missing]):
+            found[row["channel_id"], row["key"]] = (row["id"], row["reference"], row["sha256"], False)
+    return found
+
+
+class Writer:
+    """Gathers deliveries of many requests into one commit: the previous commit is the timer.
+
+    `put` returns after the commit. When a batch fails, its rows are written one by one, so that one bad row does
+    not fail the others.
+    """
+
+    def __init__(self, database: Database, stored: Any):
+        self._database = database
+        self._stored = stored  # called without arguments after each commit
+        self._waiting: list[tuple[int, Delivery, asyncio.Future[Receipt]]] = []
+        self._task: asyncio.Task | None = None
+
+    async def put(self, channel_id: int, delivery: Delivery) -> Receipt:
+        """Store and commit one delivery, strictly. Raises what the database raised, when it could not."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append((channel_id, delivery, future))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._drain())
+        return await future
+
+    async def _drain(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+            try:
+                await self._write(batch)
+            except (asyncpg.PostgresError, OSError) as error:
+                await self._one_by_one(batch, error)
+            self._stored()
+
+    async def _one_by_one(self, batch: list, error: Exception) -> None:
+        for item in batch:
+            try:
+                if isinstance(error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError) and batch[1:]:
+                    await self._write([item])
+                else:
+                    raise error
+            except (asyncpg.PostgresError, OSError) as own:
+                if not item[2].done():
+                    item[2].set_exception(own)
+
+    async def _write(self, batch: list) -> None:
+        async with self._database.transaction() as connection:
+            receipts = await store(connection, [(channel_id, item) for channel_id, item, _ in batch], strict=True)
+        for (_, _, future), receipt in zip(batch, receipts, strict=True):
+            if not future.done():
+                future.set_result(receipt)
+
+
+async def claim(connection: Connection, limit: int, slow: bool = False) -> list[Stored]:
+    """Lock up to `limit` unread deliveries, oldest first, until this transaction ends."""
+    # the next work, passing over what another worker holds
+    rows = await connection.fetch(
+        "select d.id, d.channel_id, c.kind, d.reference, d.key, d.body, d.received_at, d.content_type, d.meta"
+        " from delivery d join channel c on c.id = d.channel_id where d.state = $1"
+        " order by d.id limit $2 for update of d skip locked",
+        "slow" if slow else "new", limit)
+    return [_stored(row) for row in rows]
+
+
+async def done(connection: Connection, ids: Sequence[int], problems: Mapping[int, str]) -> None:
+    """Mark deliveries as read, with what went wrong for some."""
+    # read: never claimed again
+    await connection.execute(
+        "update delivery set state = 'done', problem = w.problem"
+        " from unnest($1::bigint[], $2::text[]) as w(id, problem) where delivery.id = w.id",
+        list(ids), [problems.get(id, "") for id in ids])
+
+
+async def set_slow(connection: Connection, ids: Sequence[int]) -> None:
+    """Leave deliveries that take long to read to the lane that reads one at a time."""
+    # out of the way of the others
+    await connection.execute("update delivery set state = 'slow' where id = any($1::bigint[])", list(ids))
+
+
+async def replay(connection: Connection, ids: Sequence[int]) -> None:
+    """Have deliveries read again, after a parser was mended. Reading twice gives the same messages."""
+    # back to the start of the road
+    await connection.execute("update delivery set state = 'new', problem = '' where id = any($1::bigint[])",
+                             list(ids))
+
+
+async def original(connection: Connection, id: int, start: int, size: int) -> bytes:
+    """At most `size` bytes of the raw delivery from `start`."""
+    # one piece of the original
+    return await connection.fetchval("select substring(body from $2 for $3) from delivery where id = $1",
+                                     id, start + 1, size) or b""
+
+
+async def waiting(connection: Connection) -> dict[str, int | datetime | None]:
+    """How many deliveries wait to be read, and since when."""
+    # the lag of intake
+    row = await connection.fetchrow("select count(*) as n, min(received_at) as oldest from delivery"
+                                    " where state in ('new', 'slow')")
+    return dict(row)
+
+
+def _stored(row: Any) -> Stored:
+    delivery = Delivery(DeliveryKey(row["key"]), row["body"], row["received_at"], row["content_type"], row["meta"])
+    return Stored(row["id"], row["channel_id"], row["kind"], row["reference"], delivery)

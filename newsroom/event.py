@@ -1,0 +1,126 @@
+"""The event: audit trail, live feed and statistics in one append-only table.
+
+A verb inserts its event last, in the transaction of its change. The database gives the id inside COMMIT, in commit
+order (schema/001_road.sql), so that a reader at `id > position` misses nothing. Events hold ids and facets only,
+never names or free text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from newsroom.database import Connection
+
+DOORBELL = "newsroom_event"  # NOTIFY channel; carries no content
+
+KINDS = {
+    "received": "a message came in",
+    "answered_elsewhere": "a colleague answered from another program",
+    "unreadable": "a delivery could not be read",
+    "copied": "the same message came into another mailbox",
+    "joined": "conversations that turned out to be one",
+    "claimed": "somebody took it",
+    "assigned": "given to a person, or to nobody",
+    "team_changed": "given to a team",
+    "moved": "another state by hand",
+    "department_asked": "an answer is awaited from a department",
+    "closed": "closed with a reason",
+    "reopened": "opened again",
+    "priority_changed": "another priority",
+    "labelled": "labels added or removed",
+    "sealed": "only named people see it",
+    "unsealed": "everybody of the team sees it again",
+    "subject_changed": "another subject",
+    "noted": "an internal note",
+    "answered": "a reply was queued",
+    "delivery_state": "a reply was sent, refused, not certain, or came back",
+    "bounced": "a reply was not delivered",
+    "spam": "moved to the spam folder",
+    "not_spam": "moved back from the spam folder",
+    "message_removed": "a wrongly received message lost its text",
+    "almost_late": "the last part of the term began",
+    "late": "the term passed",
+    "term_changed": "the term was computed anew",
+    "channel_changed": "a channel's settings, mode or health",
+    "rights_changed": "a person's rights changed",
+}
+LIVE_STATES = ("new", "open", "department", "waiting")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One committed event. `before` and `after` are facets; None: it did not exist."""
+
+    id: int
+    at: datetime
+    kind: str
+    conversation_id: int | None
+    message_id: int | None
+    actor_id: int | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    key: str | None
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event to be: `record` writes it in the transaction of its change."""
+
+    kind: str
+    at: datetime
+    conversation_id: int | None = None
+    message_id: int | None = None
+    actor_id: int | None = None
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    key: str | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+async def record(connection: Connection, drafts: Sequence[Draft]) -> None:
+    """Write events, in this order, as the last statement of a transaction."""
+    unknown = {draft.kind for draft in drafts} - KINDS.keys()
+    if unknown:
+        raise ValueError(f"unknown event kinds: {sorted(unknown)}")
+    await connection.executemany(
+        # hand the events to the trigger that publishes them at COMMIT
+        "insert into event_draft (at, kind, conversation_id, message_id, actor_id, before, after, key, data)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        [(d.at, d.kind, d.conversation_id, d.message_id, d.actor_id, d.before, d.after, d.key, d.data)
+         for d in drafts])
+
+
+async def position(connection: Connection) -> tuple[str, int]:
+    """The epoch and the last event's id, in this connection's snapshot."""
+    # where the stream stands
+    row = await connection.fetchrow("select (select value from epoch) as epoch,"
+                                    " coalesce((select max(id) from event), 0) as id")
+    return row["epoch"], row["id"]
+
+
+async def since(connection: Connection, after_id: int, limit: int) -> list[Event]:
+    """Events after `after_id`, oldest first, at most `limit`."""
+    # the stream after a position
+    rows = await connection.fetch(
+        "select id, at, kind, conversation_id, message_id, actor_id, before, after, key, data"
+        " from event where id > $1 order by id limit $2", after_id, limit)
+    return [Event(**row) for row in rows]
+
+
+async def history(connection: Connection, conversation_id: int) -> list[Event]:
+    """Every event of one conversation, oldest first."""
+    # one conversation's history
+    rows = await connection.fetch(
+        "select id, at, kind, conversation_id, message_id, actor_id, before, after, key, data"
+        " from event where conversation_id = $1 order by id", conversation_id)
+    return [Event(**row) for row in rows]
+
+
+async def ring(connection: Connection) -> None:
+    """Ring the doorbell: once per batch, after the commit, from one connection."""
+    # wake the readers; they ask the table
+    await connection.execute("select pg_notify($1, '')", DOORBELL)

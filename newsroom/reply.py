@@ -1,0 +1,206 @@
+"""The reply and the note: what staff write. A reply is queued in one transaction; the outbox sends it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from connectors import Attachment, Author, Capabilities
+from newsroom import message, triage
+from newsroom.conversation import Conversation, change
+from newsroom.database import Connection
+from newsroom.event import Draft
+from newsroom.message import Message
+from newsroom.triage import By, Conflict, Wrong
+
+HOLD = timedelta(seconds=8)  # a reply can be taken back this long
+TOKEN_BYTES = 10  # of the signature in a reply address: 80 bits
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """What the composer hands over. `client_id` makes one click one reply. `then` is the state after it: `waiting`,
+    `closed` (with `reason`) or empty."""
+
+    client_id: str
+    text: str
+    to: tuple[Author, ...] = ()
+    cc: tuple[Author, ...] = ()
+    bcc: tuple[Author, ...] = ()
+    subject: str = ""
+    attachments: tuple[Attachment, ...] = field(default=())
+    last_seen: int | None = None  # the newest message the writer saw
+    send_anyway: bool = False
+    then: str = ""
+    reason: int | None = None
+
+
+async def answer(connection: Connection, row: Conversation, by: By, reply: Composed, can: Capabilities,
+                 secret: bytes, domain: str) -> int:
+    """Queue a reply; returns its message id. The same `client_id` again gives the first one's id.
+
+    Raises `Wrong` for what the channel cannot carry and for a recipient who takes no part in the conversation,
+    `Conflict` when a newer message came in that the writer has not seen.
+    """
+    # one click, one reply
+    known = await connection.fetchval("select id from message where client_id = $1", reply.client_id)
+    if known:
+        return known
+    _check(row, reply, can)
+    # whether the resident wrote, or a colleague answered, while this was typed
+    newer = await connection.fetchval("select true from message where conversation_id = $1 and id > $2"
+                                      " and direction in ('in', 'out') limit 1", row.id, reply.last_seen or 0)
+    if newer and reply.last_seen is not None and not reply.send_anyway:
+        raise Conflict("conflict.new_message")
+    to = await _recipients(connection, row, reply, can)
+    draft = await _queued(connection, row, by, replace(reply, to=to), can, secret, domain)
+    await message.insert(connection, [draft])
+    await message.attach(connection, [(draft.id, place, item) for place, item in enumerate(reply.attachments)])
+    await _thread(connection, row, draft, (*to, *reply.cc))
+    await _after(connection, row, by, reply, draft.id)
+    return draft.id
+
+
+async def note(connection: Connection, row: Conversation, by: By, text: str, client_id: str) -> int:
+    """Add an internal note; returns its message id. Residents never see it."""
+    # one click, one note
+    known = await connection.fetchval("select id from message where client_id = $1", client_id)
+    if known:
+        return known
+    if not text.strip():
+        raise Wrong("wrong.empty")
+    id = (await message.reserve(connection, 1))[0]
+    await message.insert(connection, [Message(id, row.id, row.channel_id, "note", by.at, account_id=by.actor,
+                                              body=text.strip(), client_id=client_id, external_id=f"note:{id}")])
+    after = replace(row, version=row.version + 1)
+    await change(connection, row, after, Draft("noted", by.at, message_id=id, actor_id=by.actor, key=by.key))
+    return id
+
+
+async def cancel(connection: Connection, row: Conversation, by: By, message_id: int) -> bool:
+    """Take a reply back while it is still held. False when it is on its way already."""
+    # only while nobody has begun to send it
+    done = await connection.fetchval("update message set send_state = 'cancelled' where id = $1 and"
+                                     " conversation_id = $2 and send_state in ('queued', 'failed', 'unknown')"
+                                     " returning true", message_id, row.id)
+    if done:
+        await _delivery_state(connection, row, by, message_id)
+    return bool(done)
+
+
+async def send_again(connection: Connection, row: Conversation, by: By, message_id: int) -> bool:
+    """A person decides that a failed or uncertain reply goes out once more."""
+    # back in the queue
+    done = await connection.fetchval("update message set send_state = 'queued', send_after = $3, send_note = ''"
+                                     " where id = $1 and conversation_id = $2 and send_state in ('failed', 'unknown')"
+                                     " returning true", message_id, row.id, by.at)
+    if done:
+        await _delivery_state(connection, replace(row, problem=""), by, message_id)
+    return bool(done)
+
+
+async def mark_sent(connection: Connection, row: Conversation, by: By, message_id: int) -> bool:
+    """A person found out that an uncertain reply did arrive."""
+    # the resident has it
+    done = await connection.fetchval("update message set send_state = 'sent', sent_at = $3 where id = $1 and"
+                                     " conversation_id = $2 and send_state = 'unknown' returning true",
+                                     message_id, row.id, by.at)
+    if done:
+        await _delivery_state(connection, replace(row, problem=""), by, message_id)
+    return bool(done)
+
+
+def reply_token(reference: str, secret: bytes) -> str:
+    """The signed token of a conversation's reply address: lower case, for mail servers that fold it."""
+    sign = hmac.new(secret, b"reply:" + reference.encode(), hashlib.sha256).hexdigest()[:TOKEN_BYTES * 2]
+    return f"{reference.lower()}-{sign}"
+
+
+def read_token(token: str, secret: bytes) -> str | None:
+    """The reference in a reply token, or None when it is not ours."""
+    reference = token.partition("-")[0].upper()
+    return reference if hmac.compare_digest(reply_token(reference, secret), token.lower()) else None
+
+
+def _check(row: Conversation, reply: Composed, can: Capabilities) -> None:
+    if not reply.text.strip():
+        raise Wrong("wrong.empty")
+    if not can.sends:
+        raise Wrong("wrong.no_sending")
+    if len(reply.text) > can.longest_text:
+        raise Wrong("wrong.too_long", most=can.longest_text)
+    if sum(len(item.content) for item in reply.attachments) > can.attachment_bytes:
+        raise Wrong("wrong.attachments_too_large", most=can.attachment_bytes // 1_000_000)
+    if row.state in ("merged", "removed", "spam"):
+        raise Conflict("conflict.state", state=row.state)
+
+
+async def _recipients(connection: Connection, row: Conversation, reply: Composed,
+                      can: Capabilities) -> tuple[Author, ...]:
+    # who takes part
+    rows = await connection.fetch("select kind, address, name from participant where conversation_id = $1"
+                                  " order by kind, address", row.id)
+    known = [Author(*person) for person in rows]
+    to = reply.to or tuple(known[:1])
+    if not to:
+        raise Wrong("wrong.no_recipient")
+    strangers = {(person.kind, person.address) for person in to} - {(person.kind, person.address) for person in known}
+    if strangers and not can.copies:
+        raise Wrong("wrong.recipient")
+    return to
+
+
+async def _queued(connection: Connection, row: Conversation, by: By, reply: Composed, can: Capabilities,
+                  secret: bytes, domain: str) -> Message:
+    # the messages this reply stands under, oldest first
+    chain = await connection.fetch(
+        "select external_id, subject from message where conversation_id = $1 and direction in ('in', 'out')"
+        " and external_id <> '' and send_state not in ('cancelled', 'failed') order by at, external_id", row.id)
+    id = (await message.reserve(connection, 1))[0]
+    subject = reply.subject or next((c["subject"] for c in chain if c["subject"]), "") or row.subject
+    if subject and not subject.lower().startswith("re:") and can.longest_subject:
+        subject = f"Re: {subject}"
+    # the signature in our own id: nobody can guess it, so a reply that names it is a reply to us
+    external_id = f"{reply_token(row.reference, secret)}.{secrets.token_hex(8)}@{domain}"
+    return Message(
+        id, row.id, row.channel_id, "out", by.at, external_id=external_id, account_id=by.actor, public=row.public,
+        recipients=message.recipients_of(reply.to, reply.cc, reply.bcc), subject=subject[:can.longest_subject or 0],
+        body=reply.text.strip(), answers_to=[c["external_id"] for c in chain][-50:], client_id=reply.client_id,
+        send_state="queued", send_after=by.at + HOLD)
+
+
+async def _thread(connection: Connection, row: Conversation, draft: Message, people: Sequence[Author]) -> None:
+    # an answer to this reply, by any of its recipients, joins this conversation
+    await connection.executemany(
+        "insert into thread_key (channel_id, reference, party, conversation_id) values ($1, $2, $3, $4)"
+        " on conflict do nothing",
+        [(row.channel_id, reference, f"{person.kind}:{person.address}", row.id)
+         for person in people for reference in (draft.external_id, *draft.answers_to)])
+    await connection.executemany(
+        # whoever we write to takes part
+        "insert into participant (conversation_id, kind, address, name) values ($1, $2, $3, $4)"
+        " on conflict do nothing", [(row.id, person.kind, person.address, person.name) for person in people])
+
+
+async def _after(connection: Connection, row: Conversation, by: By, reply: Composed, message_id: int) -> None:
+    state = "waiting" if reply.then == "waiting" else "open" if row.state in ("new", "closed") else row.state
+    after = replace(row, state=state, assignee_id=row.assignee_id or by.actor, unread=0, waiting_since=None,
+                    due_at=None, soon_at=None, lateness=0, answered_at=row.answered_at or by.at, last_at=by.at,
+                    last_message_id=message_id, problem="", closed_at=None, close_reason_id=None, close_note="",
+                    version=row.version + 1)
+    await change(connection, row, after, Draft("answered", by.at, message_id=message_id, actor_id=by.actor,
+                                               key=by.key))
+    if reply.then == "closed":
+        await triage.close(connection, after, by, reply.reason or 0, message_id)
+
+
+async def _delivery_state(connection: Connection, row: Conversation, by: By, message_id: int) -> None:
+    after = replace(row, version=row.version + 1)
+    await change(connection, row, after, Draft("delivery_state", by.at, message_id=message_id, actor_id=by.actor,
+                                               key=by.key))
+
+
