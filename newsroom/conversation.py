@@ -66,8 +66,9 @@ class Conversation:
 
     @property
     def touched(self) -> bool:
-        """A person has dealt with it, so it is never merged by itself."""
-        return self.assignee_id is not None or self.answered_at is not None or self.state != "new"
+        """A person has dealt with it, so it is never joined to another by itself."""
+        by_hand = self.state in ("open", "department") or self.close_reason_id is not None
+        return self.assignee_id is not None or self.answered_at is not None or by_hand
 
 
 COLUMNS = tuple(f.name for f in fields(Conversation))

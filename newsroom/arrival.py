@@ -1,0 +1,150 @@
+"""The arrival: what was read from deliveries finds its conversation, in one transaction per batch.
+
+The rule of threading is one table of keys, (channel, reference, party): a message joins the conversation that holds
+one of its references for one of its parties. The party is who wrote it, or whom we wrote to. So the order of arrival
+does not matter, ancestors never seen join what refers to them, and a stranger who knows a reference never gets in.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from connectors import Incoming
+from newsroom import conversation
+from newsroom.database import Connection
+from newsroom.delivery import Stored
+from newsroom.event import Draft
+from newsroom.inscription import excerpt, give_keys, name, write
+from newsroom.placement import Arrival, Configuration, clean, keys, place, short, wall
+
+PARTY_LOCK = 7263  # first half of the advisory lock's key; the second is a hash of the party
+
+async def arrive(connection: Connection, pairs: Sequence[tuple[Stored, Sequence[Incoming]]], house: Configuration,
+                 at: datetime) -> None:
+    """Write what was read. The same delivery again, in any order, from any worker, changes nothing more."""
+    arrivals = [Arrival(stored, number, item, keys(stored.channel_id, item))
+                for stored, items in pairs for number, item in enumerate(items)]
+    await _lock_parties(connection, arrivals)
+    arrivals = await _fresh(connection, arrivals, at)
+    arrivals = await _not_ours(connection, arrivals, at)
+    while arrivals:  # copies of one message wait for a next round, when the first is there
+        names: set[str] = set()
+        later = [a for a in arrivals if a.incoming.copy_of and (a.incoming.copy_of in names
+                                                                or names.add(a.incoming.copy_of))]
+        this_round = [a for a in arrivals if all(a is not other for other in later)]
+        this_round = await _not_copies(connection, this_round, house, at)
+        if this_round:
+            await write(connection, this_round, await place(connection, this_round, house, at), house, at)
+        arrivals = later
+
+
+async def _lock_parties(connection: Connection, arrivals: Sequence[Arrival]) -> None:
+    """Whoever could meet in a thread is handled by one worker at a time; sorted, so that none wait in a ring."""
+    names = {key[2] for arrival in arrivals for key in arrival.keys}
+    hashes = sorted({zlib.crc32(name.encode()) - 2**31 for name in names})
+    # one at a time for each address
+    await connection.execute("select pg_advisory_xact_lock($1, k) from unnest($2::int[]) as k", PARTY_LOCK, hashes)
+
+
+async def _fresh(connection: Connection, arrivals: list[Arrival], at: datetime) -> list[Arrival]:
+    """Without the items that are here already; one that could not be read before gets its text now."""
+    # items of these deliveries, and mails under another number
+    rows = await connection.fetch(
+        "select delivery_id, item, channel_id, identity, kind, id, conversation_id from message"
+        " where delivery_id = any($1::bigint[]) or (channel_id, identity) in"
+        " (select * from unnest($2::int[], $3::text[]))",
+        [arrival.stored.id for arrival in arrivals], [arrival.stored.channel_id for arrival in arrivals],
+        [clean(arrival.incoming.identity) or None for arrival in arrivals])
+    items = {(row["delivery_id"], row["item"]): row for row in rows}
+    identities = {(row["channel_id"], row["identity"]) for row in rows if row["identity"]}
+    fresh = []
+    for arrival in arrivals:
+        known = items.get((arrival.stored.id, arrival.item))
+        identity = (arrival.stored.channel_id, clean(arrival.incoming.identity))
+        if known and known["kind"] == "unreadable" and "unreadable" not in arrival.incoming.problems:
+            await _mend(connection, known, arrival, at)
+        elif not known and not (identity[1] and identity in identities):
+            identities.add(identity)
+            fresh.append(arrival)
+    return fresh
+
+
+async def _mend(connection: Connection, known: Any, arrival: Arrival, at: datetime) -> None:
+    item = arrival.incoming
+    # the parser can read it now
+    await connection.execute(
+        "update message set kind = $2, subject = $3, body = $4, quoted = $5, html = $6, author_kind = $7,"
+        " author_address = $8, author_name = $9, problems = $10 where id = $1",
+        known["id"], str(item.kind), clean(item.subject), clean(item.text), clean(item.quoted), clean(item.html),
+        item.author.kind, clean(item.author.address), clean(item.author.name), list(item.problems))
+    before = (await conversation.lock(connection, [known["conversation_id"]]))[known["conversation_id"]]
+    after = replace(before, problem="", subject=clean(item.subject)[:500], excerpt=excerpt(item.text),
+                    author=name(item), version=before.version + 1)
+    await conversation.change(connection, before, after, Draft("received", at, message_id=known["id"]))
+
+
+async def _not_ours(connection: Connection, arrivals: list[Arrival], at: datetime) -> list[Arrival]:
+    """Our own replies come back in the sent folder: they prove that an uncertain one did go out."""
+    sent = {short(arrival.incoming.external_id) for arrival in arrivals if arrival.incoming.direction == "out"}
+    if not sent:
+        return arrivals
+    # replies that were written here
+    rows = await connection.fetch(
+        "select id, external_id, conversation_id, send_state from message where external_id = any($1::text[])"
+        " and client_id is not null for no key update", sorted(sent))
+    for row in rows:
+        if row["send_state"] in ("unknown", "sending"):
+            await _proved(connection, row, at)
+    ours = {row["external_id"] for row in rows}
+    return [arrival for arrival in arrivals
+            if not (arrival.incoming.direction == "out" and short(arrival.incoming.external_id) in ours)]
+
+
+async def _proved(connection: Connection, row: Any, at: datetime) -> None:
+    # it is in the sent folder, so it was sent
+    await connection.execute("update message set send_state = 'sent', sent_at = $2, send_note = '' where id = $1",
+                             row["id"], at)
+    before = (await conversation.lock(connection, [row["conversation_id"]]))[row["conversation_id"]]
+    after = replace(before, problem="" if before.problem == "unknown" else before.problem,
+                    version=before.version + 1)
+    await conversation.change(connection, before, after, Draft("delivery_state", at, message_id=row["id"]))
+
+
+async def _not_copies(connection: Connection, arrivals: list[Arrival], house: Configuration,
+                      at: datetime) -> list[Arrival]:
+    """One mail to two of our mailboxes is one message in two places; both teams see it."""
+    names = [arrival.incoming.copy_of for arrival in arrivals if arrival.incoming.copy_of]
+    if not names:
+        return arrivals
+    # the same message in another mailbox, not behind another team's wall
+    rows = await connection.fetch(
+        "select distinct on (m.copy_of) m.copy_of, m.conversation_id, m.id, m.direction, c.visibility from message m"
+        " join conversation c on c.id = m.conversation_id where m.copy_of = any($1::text[])"
+        " order by m.copy_of, m.id", names)
+    found = {row["copy_of"]: row for row in rows}
+    left = []
+    for arrival in arrivals:
+        row = found.get(arrival.incoming.copy_of)
+        side = (arrival.incoming.direction, wall(arrival.stored.channel_id, house))
+        if row and (row["direction"], row["visibility"]) == side:
+            await _copy(connection, row, arrival, at)
+        else:
+            left.append(arrival)
+    return left
+
+
+async def _copy(connection: Connection, row: Any, arrival: Arrival, at: datetime) -> None:
+    id = row["conversation_id"]
+    # the other mailbox shows it too
+    await connection.execute("insert into conversation_channel (conversation_id, channel_id) values ($1, $2)"
+                             " on conflict do nothing", id, arrival.stored.channel_id)
+    await give_keys(connection, [(key, id) for key in arrival.keys])
+    before = (await conversation.lock(connection, [id]))[id]
+    await conversation.change(connection, before, replace(before, version=before.version + 1),
+                              Draft("copied", at, message_id=row["id"], data={"channel": arrival.stored.channel_id}))
+
+

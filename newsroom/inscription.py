@@ -1,0 +1,230 @@
+"""Writing a placed batch: conversations, messages, files, keys and, last, the events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from connectors import Author, Incoming, Kind
+from newsroom import contact, conversation, message, triage
+from newsroom.conversation import EXCERPT, Conversation, facets
+from newsroom.database import Connection
+from newsroom.event import Draft, record
+from newsroom.message import Message
+from newsroom.placement import Arrival, Configuration, Key, Placement, clean, resident
+
+LONGEST = 2_000_000  # characters of a text or HTML body that are kept beside the original
+ANSWERED = "answered_elsewhere"
+
+
+async def write(connection: Connection, arrivals: Sequence[Arrival], placement: Placement, house: Configuration,
+                at: datetime) -> None:
+    """Write the batch in the order that foreign keys ask; events last."""
+    for arrival, id in zip(arrivals, await message.reserve(connection, len(arrivals)), strict=True):
+        arrival.message_id = id
+    fresh = {id for id, before in placement.before.items() if before is None and id in placement.items}
+    await _name_strangers(connection, placement, fresh, at)
+    await conversation.insert(connection, [placement.rows[id] for id in sorted(fresh)])
+    await message.insert(connection, [_message(arrival) for arrival in arrivals])
+    await message.attach(connection, [(arrival.message_id, place, item) for arrival in arrivals
+                                      for place, item in enumerate(arrival.incoming.attachments)])
+    for loser, survivor in placement.joined.items():
+        await _absorb(connection, loser, survivor)
+    owners = [(key, arrival.conversation_id) for arrival in arrivals for key in arrival.keys]
+    await give_keys(connection, owners)
+    await _take_part(connection, arrivals)
+    bounced = await _bounced(connection, arrivals)
+    await _save(connection, placement, fresh, bounced, house, at)
+
+
+async def give_keys(connection: Connection, owners: Sequence[tuple[Key, int]]) -> None:
+    """Point keys at conversations; a key that pointed at an older one now points here."""
+    unique = sorted({key: id for key, id in owners}.items())
+    await connection.executemany(
+        # an answer with one of these references, by this party, joins this conversation
+        "insert into thread_key (channel_id, reference, party, conversation_id) values ($1, $2, $3, $4)"
+        " on conflict (channel_id, reference, party) do update set conversation_id = excluded.conversation_id"
+        " where thread_key.conversation_id <> excluded.conversation_id",
+        [(*key, id) for key, id in unique])
+
+
+def excerpt(text: str) -> str:
+    """The first words, for the card."""
+    return " ".join(clean(text[:EXCERPT * 4]).split())[:EXCERPT]
+
+
+def name(item: Incoming) -> str:
+    """What the card calls the resident."""
+    person = resident(item)
+    return clean(person.name or person.address)[:200]
+
+
+def _message(arrival: Arrival) -> Message:
+    item, stored = arrival.incoming, arrival.stored
+    unreadable = "unreadable" in item.problems
+    return Message(
+        arrival.message_id, arrival.conversation_id, stored.channel_id, item.direction, item.at,
+        delivery_id=stored.id, item=arrival.item, kind="unreadable" if unreadable else str(item.kind),
+        external_id=clean(item.external_id)[:1000], identity=clean(item.identity) or None, copy_of=item.copy_of or None,
+        author_kind=item.author.kind, author_address=clean(item.author.address), author_name=clean(item.author.name),
+        recipients=_clean_people(message.recipients_of(item.to, item.cc, (), item.reply_to)), public=item.public,
+        subject=clean(item.subject), body=clean(item.text[:LONGEST]), quoted=clean(item.quoted[:LONGEST]),
+        html=clean(item.html[:LONGEST]), details=[[clean(label), clean(value)] for label, value in item.details],
+        auto_reply=item.auto_reply, problems=list(item.problems),
+        answers_to=[clean(reference)[:1000] for reference in item.answers_to[-100:]], source_url=clean(item.source_url))
+
+
+def _clean_people(recipients: dict[str, list]) -> dict[str, list]:
+    return {kind: [[clean(part) for part in person] for person in people] for kind, people in recipients.items()}
+
+
+async def _name_strangers(connection: Connection, placement: Placement, fresh: set[int], at: datetime) -> None:
+    """A contact for who has no address: nobody else is ever taken for them."""
+    ids = [id for id in sorted(fresh) if placement.rows[id].contact_id is None]
+    if ids:
+        made = await contact.nameless(connection, [placement.rows[id].author for id in ids], at)
+        for id, contact_id in zip(ids, made, strict=True):
+            placement.rows[id] = replace(placement.rows[id], contact_id=contact_id)
+
+
+async def _absorb(connection: Connection, loser: int, survivor: int) -> None:
+    """Two conversations turn out to be one; nobody had dealt with either."""
+    # all of the loser's belongings
+    await connection.execute("update message set conversation_id = $2 where conversation_id = $1", loser, survivor)
+    await connection.execute("update thread_key set conversation_id = $2 where conversation_id = $1", loser, survivor)
+    await connection.execute("insert into participant (conversation_id, kind, address, name) select $2, kind, address,"
+                             " name from participant where conversation_id = $1 on conflict do nothing",
+                             loser, survivor)
+    await connection.execute("insert into conversation_channel (conversation_id, channel_id) select $2, channel_id"
+                             " from conversation_channel where conversation_id = $1 on conflict do nothing",
+                             loser, survivor)
+    await connection.execute("update conversation set suggestion = $2 where suggestion = $1", loser, survivor)
+    await connection.execute("update conversation set merged_into = $2 where merged_into = $1", loser, survivor)
+
+
+async def _take_part(connection: Connection, arrivals: Sequence[Arrival]) -> None:
+    people: dict[tuple[int, str, str], str] = {}
+    for arrival in arrivals:
+        item = arrival.incoming
+        authors: Sequence[Author] = [item.author] if item.direction == "in" else [*item.to, *item.cc]
+        for author in authors:
+            if author.address and item.kind != Kind.BOUNCE:
+                people[arrival.conversation_id, author.kind, clean(author.address)] = clean(author.name)
+    await connection.executemany(
+        # who wrote, or whom a colleague wrote to
+        "insert into participant (conversation_id, kind, address, name) values ($1, $2, $3, $4)"
+        " on conflict do nothing", [(*key, value) for key, value in sorted(people.items())])
+
+
+async def _bounced(connection: Connection, arrivals: Sequence[Arrival]) -> dict[int, int]:
+    """Delivery reports turn our reply into "niet aangekomen": {conversation id: message id of the reply}."""
+    found: dict[int, int] = {}
+    for arrival in arrivals:
+        item = arrival.incoming
+        if item.kind != Kind.BOUNCE or not item.answers_to:
+            continue
+        note = "; ".join(f"{address}: {reason}" for address, reason in item.bounced)[:500]
+        # the reply that came back
+        row = await connection.fetchrow(
+            "update message set send_state = 'bounced', send_note = $3 where external_id = any($1::text[])"
+            " and channel_id = $2 and client_id is not null and send_state in ('sent', 'unknown', 'sending')"
+            " returning id, conversation_id", list(item.answers_to), arrival.stored.channel_id, clean(note))
+        if row:
+            found[row["conversation_id"]] = row["id"]
+    return found
+
+
+async def _save(connection: Connection, placement: Placement, fresh: set[int], bounced: dict[int, int],
+                house: Configuration, at: datetime) -> None:
+    changed = [id for id, row in placement.rows.items() if id in placement.items or placement.before[id] != row]
+    extra = await conversation.lock(connection, [id for id in bounced if id not in placement.rows])
+    placement.rows |= extra
+    placement.before |= extra
+    sums = await _sums(connection, [id for id in changed if id not in placement.joined])
+    drafts: list[Draft] = []
+    for id in dict.fromkeys([*changed, *bounced, *placement.joined]):
+        before = placement.before[id]
+        row = _after(placement, id, sums.get(id), bounced, before)
+        row = house.terms.apply(row, at)
+        row = replace(row, version=row.version + 1)
+        placement.rows[id] = row
+        drafts += _drafts(placement, id, before, row, bounced, at)
+    await conversation.save(connection, [placement.rows[id] for id in sorted({d.conversation_id for d in drafts})])
+    await record(connection, drafts)
+
+
+def _after(placement: Placement, id: int, sums: Any, bounced: dict[int, int],
+           before: Conversation | None) -> Conversation:
+    row = placement.rows[id]
+    if id in placement.joined:
+        return replace(row, state="merged", merged_into=placement.joined[id], waiting_since=None)
+    if sums is not None:
+        row = _summed(row, sums)
+    items = [arrival.incoming for arrival in placement.items.get(id, [])]
+    for problem in ("unreadable", "too_large"):
+        if any(problem in item.problems for item in items):
+            row = replace(row, problem="unreadable")
+    spoke = any(item.direction == "in" and item.kind == Kind.MESSAGE and not item.auto_reply for item in items)
+    if before is not None and (spoke or id in bounced):
+        row = triage.reopened(row) if row.state == "closed" else row
+        row = replace(row, state="open" if row.assignee_id else "new") if row.state == "waiting" else row
+    if row.state == "new" and not row.touched and sums is not None and sums["answered"] and not sums["waiting_since"]:
+        row = replace(row, state="waiting")  # a colleague answered from another program
+    if id in bounced:
+        row = replace(row, problem="bounced")
+    return row
+
+
+def _summed(row: Conversation, sums: Any) -> Conversation:
+    live = row.state not in ("closed", "spam")
+    return replace(row, created_at=min(row.created_at, sums["first_at"]), last_at=sums["last_at"],
+                   last_message_id=sums["last_id"], excerpt=excerpt(sums["text"] or ""),
+                   author=row.author or sums["author"] or "",
+                   subject=row.subject or (sums["subject"] or "")[:500], unread=sums["unread"],
+                   waiting_since=sums["waiting_since"] if live or sums["waiting_since"] else None)
+
+
+async def _sums(connection: Connection, ids: Sequence[int]) -> dict[int, Any]:
+    """What the messages of each conversation say together: the same for any order of arrival."""
+    rows = await connection.fetch(SUMS, list(ids))
+    return {row["conversation_id"]: row for row in rows}
+
+
+# first and last, the newest words of the resident, and what is not answered yet
+SUMS = """
+select m.conversation_id, min(m.at) as first_at, max(m.at) as last_at,
+  (array_agg(m.id order by m.at desc, m.external_id desc, m.id desc))[1] as last_id,
+  (array_agg(left(m.body, 640) order by m.at desc, m.external_id desc)
+    filter (where m.direction = 'in'))[1] as text,
+  (array_agg(m.author_name order by m.at, m.external_id) filter (where m.direction = 'in'))[1] as author,
+  (array_agg(m.subject order by m.at, m.external_id) filter (where m.subject <> ''))[1] as subject,
+  min(m.at) filter (where m.direction = 'in' and not m.auto_reply and m.kind <> 'bounce'
+    and m.at > coalesce(a.at, '-infinity')) as waiting_since,
+  count(*) filter (where m.direction = 'in' and m.at > coalesce(a.at, '-infinity')) as unread,
+  bool_or(a.at is not null) as answered
+from message m
+left join lateral (select max(o.at) as at from message o where o.conversation_id = m.conversation_id
+  and o.direction = 'out' and o.send_state not in ('cancelled', 'failed')) a on true
+where m.conversation_id = any($1::bigint[]) and m.direction <> 'note'
+group by m.conversation_id"""
+
+
+def _drafts(placement: Placement, id: int, before: Conversation | None, row: Conversation, bounced: dict[int, int],
+            at: datetime) -> list[Draft]:
+    old, new = facets(before) if before else None, facets(row)
+    if id in placement.joined:
+        # one that this batch made and joined at once was never seen by anybody
+        return [Draft("joined", at, id, before=old, after=new, data={"into": placement.joined[id]})]
+    drafts = []
+    for arrival in placement.items.get(id, []):
+        drafts.append(Draft(_kind(arrival.incoming), at, id, arrival.message_id, before=old, after=new))
+        old = new
+    if id in bounced:
+        drafts.append(Draft("bounced", at, id, bounced[id], before=old, after=new))
+    return drafts or [Draft("received", at, id, before=old, after=new)]
+
+
+def _kind(item: Incoming) -> str:
+    return "unreadable" if "unreadable" in item.problems else ANSWERED if item.direction == "out" else "received"

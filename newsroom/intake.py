@@ -1,0 +1,192 @@
+"""Intake: deliveries become conversations. The third of the five stops.
+
+One transaction claims a batch, reads it, writes it and marks it done, so that a killed worker leaves nothing half.
+Two lanes: the quick one reads batches, the slow one takes what needs long, one at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+
+import asyncpg
+import structlog
+
+from connectors import Author, Connector, ExternalId, Incoming, Kind
+from newsroom import arrival, delivery, term
+from newsroom.database import RETRY, Connection, Database
+from newsroom.delivery import Stored
+from newsroom.parser import Parsers, Slow, Unreadable, read
+from newsroom.placement import Configuration
+
+BATCH = 200  # deliveries in one transaction
+BATCH_BYTES = 20_000_000  # of raw deliveries in one transaction
+IN_CHILD = 50  # hostile deliveries asked of one child at a time
+POLL_SECONDS = 2.0  # a lost doorbell costs at most this
+HOUSE_SECONDS = 1.0  # how old the configuration may be
+TRIES = 5  # against a deadlock
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Read:
+    """A claimed delivery with what was read from it; None: it goes to the slow lane."""
+
+    stored: Stored
+    items: list[Incoming] | None
+
+
+class Intake:
+    """Reads deliveries until stopped. `wake` is called by whoever stored some; `committed` after each commit."""
+
+    def __init__(self, database: Database, kinds: dict[str, type[Connector]], parsers: Parsers, secret: bytes,
+                 committed: Callable[[], None]):
+        self._database = database
+        self._kinds = kinds
+        self._parsers = parsers
+        self._secret = secret
+        self._committed = committed
+        self._bell = asyncio.Event()
+        self._house: Configuration | None = None
+        self._house_at = 0.0
+
+    def wake(self) -> None:
+        self._bell.set()
+
+    async def run(self) -> None:
+        """Both lanes, until cancelled."""
+        async with asyncio.TaskGroup() as lanes:
+            lanes.create_task(self._lane(slow=False))
+            lanes.create_task(self._lane(slow=True))
+
+    async def drain(self) -> int:
+        """Read all that waits, both lanes; returns how many deliveries. For imports and tests."""
+        total = 0
+        while n := await self.step(slow=False) + await self.step(slow=True):
+            total += n
+        return total
+
+    async def step(self, slow: bool, limit: int = BATCH) -> int:
+        """One batch: claim, read, write, commit. Returns how many deliveries were claimed."""
+        for attempt in range(TRIES):
+            try:
+                return await self._batch(slow, 1 if slow else limit)
+            except RETRY:
+                if attempt == TRIES - 1:
+                    raise
+            except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+                log.warning("batch refused, one by one", error=type(error).__name__, limit=limit)
+                return await self._one_by_one(slow)
+        raise AssertionError("unreachable")
+
+    async def _lane(self, slow: bool) -> None:
+        while True:
+            try:
+                n = await self.step(slow)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.error("intake waits for the database", error=type(error).__name__)
+                n = 0
+            if not n:
+                await self._rest(slow)
+
+    async def _rest(self, slow: bool) -> None:
+        try:
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._bell.wait()
+                if not slow:
+                    self._bell.clear()
+                else:
+                    await asyncio.sleep(POLL_SECONDS)  # the slow lane is never in a hurry
+        except TimeoutError:
+            pass
+
+    async def _one_by_one(self, slow: bool) -> int:
+        """A delivery that the database refuses becomes a card of its own and blocks no other."""
+        try:
+            return await self._batch(slow, 1)
+        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError):
+            return await self._batch(slow, 1, refuse=True)
+
+    async def _batch(self, slow: bool, limit: int, refuse: bool = False) -> int:
+        async with self._database.transaction() as connection:
+            # reading may take longer than a transaction usually rests
+            await connection.execute("set local idle_in_transaction_session_timeout = '60s'")
+            claimed = _bounded(await delivery.claim(connection, limit, slow))
+            if not claimed:
+                return 0
+            found = [Read(one, [unreadable(one, "refused")]) for one in claimed] if refuse else \
+                await self._read(claimed, quick=not slow)
+            await self._write(connection, found)
+        self._committed()
+        return len(claimed)
+
+    async def _write(self, connection: Connection, found: Sequence[Read]) -> None:
+        later = [one.stored.id for one in found if one.items is None]
+        if later:
+            await delivery.set_slow(connection, later)
+        ready = [(one.stored, one.items) for one in found if one.items is not None]
+        if ready:
+            await arrival.arrive(connection, ready, await self._configuration(connection), datetime.now(UTC))
+            problems = {stored.id: item.problems[-1] for stored, items in ready for item in items
+                        if "unreadable" in item.problems}
+            await delivery.done(connection, [stored.id for stored, _ in ready], problems)
+
+    async def _read(self, claimed: Sequence[Stored], quick: bool) -> list[Read]:
+        found: list[Read] = []
+        hostile: dict[str, list[Stored]] = {}
+        for one in claimed:
+            kind = self._kinds.get(one.kind)
+            if kind is not None and kind.hostile_input:
+                hostile.setdefault(one.kind, []).append(one)
+            else:
+                found.append(Read(one, _items(one, read(kind, one.delivery) if kind else Unreadable("no_connector"))))
+        for kind_name, group in hostile.items():
+            for start in range(0, len(group), IN_CHILD):
+                found += await self._in_child(kind_name, group[start:start + IN_CHILD], quick)
+        return found
+
+    async def _in_child(self, kind: str, group: list[Stored], quick: bool) -> list[Read]:
+        try:
+            answers = await self._parsers.parse(kind, [one.delivery for one in group], quick)
+        except Slow:
+            if len(group) == 1:
+                return [Read(group[0], None)]
+            return [found for one in group for found in await self._in_child(kind, [one], quick)]
+        return [Read(one, _items(one, answer)) for one, answer in zip(group, answers, strict=True)]
+
+    async def _configuration(self, connection: Connection) -> Configuration:
+        if self._house is None or monotonic() - self._house_at > HOUSE_SECONDS:
+            # where each channel's messages go
+            channels = {row["id"]: (row["team_id"], row["address"]) for row in await connection.fetch(
+                "select id, team_id, lower(address) as address from channel order by id")}
+            # teams behind a wall
+            restricted = await connection.fetch("select id from team where restricted")
+            self._house = Configuration(await term.load(connection), channels,
+                                        frozenset(row["id"] for row in restricted), self._secret)
+            self._house_at = monotonic()
+        return self._house
+
+
+def unreadable(one: Stored, problem: str) -> Incoming:
+    """The card of a delivery that could not be read: the original is one click away."""
+    return Incoming(ExternalId(f"delivery:{one.reference}"), one.delivery.received_at, Author("unknown", ""),
+                    kind=Kind.NOT_UNDERSTOOD, problems=("unreadable", problem))
+
+
+def _items(one: Stored, answer: list[Incoming] | Unreadable) -> list[Incoming]:
+    return [unreadable(one, answer.problem)] if isinstance(answer, Unreadable) else answer
+
+
+def _bounded(claimed: list[Stored]) -> list[Stored]:
+    """As many as fit in BATCH_BYTES, at least one; the others keep their place."""
+    total, count = 0, 0
+    for one in claimed:
+        total += len(one.delivery.body)
+        if count and total > BATCH_BYTES:
+            break
+        count += 1
+    return claimed[:count]

@@ -1,0 +1,221 @@
+"""The placement: which conversation each message of a batch belongs to, and the new ones it needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from connectors import Author, Incoming
+from newsroom import access, contact, conversation, triage
+from newsroom.conversation import Conversation
+from newsroom.database import Connection
+from newsroom.delivery import Stored
+from newsroom.reply import read_token
+from newsroom.term import Terms
+
+NUMBER = re.compile(r"\b[2-9A-HJKMNP-Z]{10}\b")  # a reference in a subject: only ever a suggestion
+MOST_REFERENCES = 100
+
+Key = tuple[int, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What arrivals need to know of the house, read once for many batches. `channels` is {id: (team_id, address)},
+    `restricted` the ids of teams whose conversations only members see."""
+
+    terms: Terms
+    channels: dict[int, tuple[int | None, str]]
+    restricted: frozenset[int]
+    secret: bytes
+
+
+@dataclass(slots=True)
+class Arrival:
+    """One item on its way to its conversation."""
+
+    stored: Stored
+    item: int
+    incoming: Incoming
+    keys: list[Key]
+    message_id: int = 0
+    conversation_id: int = 0
+
+
+@dataclass(slots=True)
+class Placement:
+    """What a batch does to conversations: filled by `_place`, written by `_write`."""
+
+    rows: dict[int, Conversation] = field(default_factory=dict)
+    before: dict[int, Conversation | None] = field(default_factory=dict)
+    owner: dict[Key, int] = field(default_factory=dict)  # who holds a key, as the batch goes on
+    joined: dict[int, int] = field(default_factory=dict)  # loser -> survivor
+    items: dict[int, list[Arrival]] = field(default_factory=dict)
+
+
+def party(author: Author) -> str:
+    """An author as a party of a thread; empty without an address."""
+    return f"{author.kind}:{author.address}" if author.address else ""
+
+
+def keys(channel_id: int, item: Incoming) -> list[Key]:
+    people = [item.author] if item.direction == "in" else [*item.to, *item.cc]
+    references = dict.fromkeys([item.external_id, *item.answers_to[-MOST_REFERENCES:]])
+    return [(channel_id, short(reference), name) for person in people if (name := party(person))
+            for reference in references if reference]
+
+
+def short(reference: str) -> str:
+    return clean(reference)[:500]
+
+
+def clean(text: str) -> str:
+    """Text that PostgreSQL can hold: no NUL, no half surrogates."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
+async def place(connection: Connection, arrivals: Sequence[Arrival], house: Configuration,
+                 at: datetime) -> Placement:
+    """Give every arrival its conversation: known by a key, by a valid reply address, or new."""
+    wanted = sorted({key for arrival in arrivals for key in arrival.keys})
+    placement = Placement()
+    # which conversations hold these keys
+    rows = await connection.fetch(
+        "select k.channel_id, k.reference, k.party, k.conversation_id from thread_key k"
+        " join unnest($1::int[], $2::text[], $3::text[]) as w(channel_id, reference, party)"
+        " using (channel_id, reference, party)", *map(list, zip(*wanted, strict=True)) if wanted else ([], [], []))
+    placement.owner = {(r["channel_id"], r["reference"], r["party"]): r["conversation_id"] for r in rows}
+    by_token = await _by_token(connection, arrivals, house.secret)
+    placement.rows = await conversation.lock(connection, [*placement.owner.values(), *by_token.values()])
+    placement.before = dict(placement.rows)
+    ids = iter(await conversation.reserve(connection, len(arrivals)))
+    people = await contact.of(connection, [resident(a.incoming) for a in arrivals], at)
+    for arrival in arrivals:
+        hits = {_survivor(placement, placement.owner[key]) for key in arrival.keys if key in placement.owner}
+        if id(arrival) in by_token:
+            hits.add(_survivor(placement, by_token[id(arrival)]))
+        target = _join(placement, hits, arrival, at)
+        if target is None:
+            target = _new(placement, next(ids), arrival, house, people, hits)
+        arrival.conversation_id = target
+        placement.items.setdefault(target, []).append(arrival)
+        placement.owner.update(dict.fromkeys(arrival.keys, target))
+    for arrival in arrivals:  # one that was joined since
+        arrival.conversation_id = _survivor(placement, arrival.conversation_id)
+    await _suggest(connection, placement)
+    return placement
+
+
+async def _by_token(connection: Connection, arrivals: Sequence[Arrival], secret: bytes) -> dict[int, int]:
+    """Conversations by the signed reply address, for senders who take part in them."""
+    tokens = [(id(a), reference, a.incoming.author) for a in arrivals if a.incoming.reply_token
+              and (reference := read_token(a.incoming.reply_token, secret))]
+    if not tokens:
+        return {}
+    # only a participant gets in by a reply address
+    rows = await connection.fetch(
+        "select c.reference, p.kind, p.address, coalesce(c.merged_into, c.id) as id from conversation c"
+        " join participant p on p.conversation_id = coalesce(c.merged_into, c.id)"
+        " where c.reference = any($1::text[])", [reference for _, reference, _ in tokens])
+    found = {(row["reference"], row["kind"], row["address"]): row["id"] for row in rows}
+    return {mark: found[reference, author.kind, author.address] for mark, reference, author in tokens
+            if (reference, author.kind, author.address) in found}
+
+
+def _survivor(placement: Placement, id: int) -> int:
+    while id in placement.joined:
+        id = placement.joined[id]
+    return id
+
+
+def _join(placement: Placement, hits: set[int], arrival: Arrival, at: datetime) -> int | None:
+    """The conversation among `hits` that takes this message; None: none of them does."""
+    rows = [row for id in hits if (row := placement.rows[id]).state not in ("removed", "merged")
+            and (row.live or row.state == "spam" or row.close_reason_id is None or triage.reopens(row, at))]
+    if not rows:
+        return None
+    rows.sort(key=lambda row: (not row.touched, row.created_at, row.reference))
+    first = rows[0]
+    for other in rows[1:]:
+        if first.touched or other.touched or first.visibility != other.visibility:
+            placement.rows[other.id] = replace(other, suggestion=first.id)  # a person decides
+            placement.before.setdefault(other.id, None)
+        else:
+            placement.joined[other.id] = first.id
+            placement.items.setdefault(first.id, []).extend(placement.items.pop(other.id, []))
+    return first.id
+
+
+def _new(placement: Placement, id: int, arrival: Arrival, house: Configuration, people: contact.Known,
+         hits: set[int]) -> int:
+    item, meta = arrival.incoming, arrival.stored.delivery.meta
+    person = resident(item)
+    contact_id, blocked = people.get((person.kind, person.address), (None, False))
+    channel_id = _home(arrival, house)
+    team = int(meta.get("team") or 0) or house.channels[channel_id][0]
+    follows = max((hit for hit in hits if placement.rows[hit].state == "closed"), default=None)
+    state = "spam" if blocked or meta.get("spam") else "closed" if meta.get("history") else "new"
+    placement.rows[id] = Conversation(
+        id, arrival.stored.reference, channel_id, item.at, item.at, subject=clean(item.subject)[:500],
+        state=state, closed_at=item.at if state == "closed" else None, team_id=team,
+        visibility=access.visibility(id, team, team in house.restricted, False), public=item.public,
+        priority=int(meta.get("priority") or conversation.NORMAL),
+        labels=sorted({int(part) for part in (meta.get("labels") or "").split(",") if part}),
+        contact_id=contact_id, author=clean(person.name or person.address)[:200], follows=follows, version=0)
+    placement.before[id] = None
+    return id
+
+
+async def _suggest(connection: Connection, placement: Placement) -> None:
+    """A stranger with a true reference, or a number in the subject: "hoort mogelijk bij", for a person to decide."""
+    fresh = {id: arrivals[0] for id, arrivals in placement.items.items() if placement.before.get(id) is None}
+    references = {id: [short(r) for r in (a.incoming.external_id, *a.incoming.answers_to)] for id, a in fresh.items()}
+    numbers = {id: NUMBER.findall(a.incoming.subject.upper()) for id, a in fresh.items()}
+    if not any(len(found) > 1 for found in references.values()) and not any(numbers.values()):
+        return
+    # whose these references and numbers are
+    rows = await connection.fetch(
+        "select distinct on (k.reference, k.channel_id) k.reference, k.channel_id, k.conversation_id"
+        " from thread_key k where k.reference = any($1::text[]) order by k.reference, k.channel_id, k.conversation_id",
+        sorted({reference for found in references.values() for reference in found}))
+    named = await connection.fetch("select reference, coalesce(merged_into, id) as id from conversation"
+                                   " where reference = any($1::text[]) and state <> 'removed'",
+                                   sorted({number for found in numbers.values() for number in found}))
+    by_reference = {(row["channel_id"], row["reference"]): row["conversation_id"] for row in rows}
+    by_number = {row["reference"]: row["id"] for row in named}
+    for id, arrival in fresh.items():
+        found = [by_reference.get((arrival.stored.channel_id, reference)) for reference in reversed(references[id])]
+        found += [by_number.get(number) for number in numbers[id]]
+        other = next((hit for hit in found if hit and hit != id and hit not in placement.joined), None)
+        if other and placement.rows[id].suggestion is None:
+            placement.rows[id] = replace(placement.rows[id], suggestion=other)
+
+
+def wall(channel_id: int, house: Configuration) -> str:
+    """The visibility class of what comes into a channel."""
+    team = house.channels[channel_id][0]
+    return access.visibility(0, team, team in house.restricted, False)
+
+
+def resident(item: Incoming) -> Author:
+    """Who of the two sides is not us."""
+    if item.direction == "in":
+        return item.author
+    return next(iter((*item.to, *item.cc)), Author("email", ""))
+
+
+def _home(arrival: Arrival, house: Configuration) -> int:
+    """The channel of the first of our own addresses in To, then Cc, on the same side of a wall; else its own.
+    The message gets its keys there too, so that an answer finds it."""
+    own_id = arrival.stored.channel_id
+    if arrival.incoming.direction == "out" or not arrival.incoming.copy_of:
+        return own_id
+    ours = {address: id for id, (_, address) in house.channels.items() if address}
+    for person in (*arrival.incoming.to, *arrival.incoming.cc):
+        id = ours.get(person.address)
+        if id and wall(id, house) == wall(own_id, house):
+            arrival.keys = list(dict.fromkeys([*arrival.keys, *((id, r, name) for _, r, name in arrival.keys)]))
+            return id
+    return own_id
