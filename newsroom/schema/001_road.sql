@@ -108,7 +108,7 @@ create table channel (
 create table target (                          -- first answer due; see hours.py
   channel_id int not null references channel on delete cascade,
   priority smallint not null,
-  amount int not null check (amount > 0),
+  amount double precision not null check (amount > 0),   -- a quarter of two working days is half a day
   unit text not null check (unit in ('minutes', 'working_days')),
   primary key (channel_id, priority)
 );
