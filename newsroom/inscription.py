@@ -31,7 +31,7 @@ async def write(connection: Connection, arrivals: Sequence[Arrival], placement: 
     await message.attach(connection, [(arrival.message_id, place, item) for arrival in arrivals
                                       for place, item in enumerate(arrival.incoming.attachments)])
     for loser, survivor in placement.joined.items():
-        await _absorb(connection, loser, survivor)
+        await triage.absorb(connection, loser, survivor)
     owners = [(key, arrival.conversation_id) for arrival in arrivals for key in arrival.keys]
     await give_keys(connection, owners)
     await _take_part(connection, arrivals)
@@ -87,21 +87,6 @@ async def _name_strangers(connection: Connection, placement: Placement, fresh: s
         made = await contact.nameless(connection, [placement.rows[id].author for id in ids], at)
         for id, contact_id in zip(ids, made, strict=True):
             placement.rows[id] = replace(placement.rows[id], contact_id=contact_id)
-
-
-async def _absorb(connection: Connection, loser: int, survivor: int) -> None:
-    """Two conversations turn out to be one; nobody had dealt with either."""
-    # all of the loser's belongings
-    await connection.execute("update message set conversation_id = $2 where conversation_id = $1", loser, survivor)
-    await connection.execute("update thread_key set conversation_id = $2 where conversation_id = $1", loser, survivor)
-    await connection.execute("insert into participant (conversation_id, kind, address, name) select $2, kind, address,"
-                             " name from participant where conversation_id = $1 on conflict do nothing",
-                             loser, survivor)
-    await connection.execute("insert into conversation_channel (conversation_id, channel_id) select $2, channel_id"
-                             " from conversation_channel where conversation_id = $1 on conflict do nothing",
-                             loser, survivor)
-    await connection.execute("update conversation set suggestion = $2 where suggestion = $1", loser, survivor)
-    await connection.execute("update conversation set merged_into = $2 where merged_into = $1", loser, survivor)
 
 
 async def _take_part(connection: Connection, arrivals: Sequence[Arrival]) -> None:

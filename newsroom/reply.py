@@ -39,8 +39,19 @@ class Composed:
     reason: int | None = None
 
 
-async def answer(connection: Connection, row: Conversation, by: By, reply: Composed, can: Capabilities,
-                 secret: bytes, domain: str) -> int:
+@dataclass(frozen=True, slots=True)
+class Via:
+    """The channel a reply goes over: the conversation's own, or the mailbox that answers for a form. `domain` is
+    for the ids we give, `secret` signs them."""
+
+    channel_id: int
+    mode: str
+    can: Capabilities
+    domain: str
+    secret: bytes
+
+
+async def answer(connection: Connection, row: Conversation, by: By, reply: Composed, via: Via) -> int:
     """Queue a reply; returns its message id. The same `client_id` again gives the first one's id.
 
     Raises `Wrong` for what the channel cannot carry and for a recipient who takes no part in the conversation,
@@ -50,14 +61,14 @@ async def answer(connection: Connection, row: Conversation, by: By, reply: Compo
     known = await connection.fetchval("select id from message where client_id = $1", reply.client_id)
     if known:
         return known
-    _check(row, reply, can)
+    _check(row, reply, via)
     # whether the resident wrote, or a colleague answered, while this was typed
     newer = await connection.fetchval("select true from message where conversation_id = $1 and id > $2"
                                       " and direction in ('in', 'out') limit 1", row.id, reply.last_seen or 0)
     if newer and reply.last_seen is not None and not reply.send_anyway:
         raise Conflict("conflict.new_message")
-    to = await _recipients(connection, row, reply, can)
-    draft = await _queued(connection, row, by, replace(reply, to=to), can, secret, domain)
+    to = await _recipients(connection, row, reply, via.can)
+    draft = await _queued(connection, row, by, replace(reply, to=to), via)
     await message.insert(connection, [draft])
     await message.attach(connection, [(draft.id, place, item) for place, item in enumerate(reply.attachments)])
     await _thread(connection, row, draft, (*to, *reply.cc))
@@ -126,9 +137,12 @@ def read_token(token: str, secret: bytes) -> str | None:
     return reference if hmac.compare_digest(reply_token(reference, secret), token.lower()) else None
 
 
-def _check(row: Conversation, reply: Composed, can: Capabilities) -> None:
+def _check(row: Conversation, reply: Composed, via: Via) -> None:
+    can = via.can
     if not reply.text.strip():
         raise Wrong("wrong.empty")
+    if via.mode == "reading":
+        raise Wrong("wrong.reading_only")
     if not can.sends:
         raise Wrong("wrong.no_sending")
     if len(reply.text) > can.longest_text:
@@ -154,21 +168,20 @@ async def _recipients(connection: Connection, row: Conversation, reply: Composed
     return to
 
 
-async def _queued(connection: Connection, row: Conversation, by: By, reply: Composed, can: Capabilities,
-                  secret: bytes, domain: str) -> Message:
+async def _queued(connection: Connection, row: Conversation, by: By, reply: Composed, via: Via) -> Message:
     # the messages this reply stands under, oldest first
     chain = await connection.fetch(
         "select external_id, subject from message where conversation_id = $1 and direction in ('in', 'out')"
         " and external_id <> '' and send_state not in ('cancelled', 'failed') order by at, external_id", row.id)
     id = (await message.reserve(connection, 1))[0]
     subject = reply.subject or next((c["subject"] for c in chain if c["subject"]), "") or row.subject
-    if subject and not subject.lower().startswith("re:") and can.longest_subject:
+    if subject and not subject.lower().startswith("re:"):
         subject = f"Re: {subject}"
     # the signature in our own id: nobody can guess it, so a reply that names it is a reply to us
-    external_id = f"{reply_token(row.reference, secret)}.{secrets.token_hex(8)}@{domain}"
+    external_id = f"{reply_token(row.reference, via.secret)}.{secrets.token_hex(8)}@{via.domain}"
     return Message(
-        id, row.id, row.channel_id, "out", by.at, external_id=external_id, account_id=by.actor, public=row.public,
-        recipients=message.recipients_of(reply.to, reply.cc, reply.bcc), subject=subject[:can.longest_subject or 0],
+        id, row.id, via.channel_id, "out", by.at, external_id=external_id, account_id=by.actor, public=row.public,
+        recipients=message.recipients_of(reply.to, reply.cc, reply.bcc), subject=subject[:via.can.longest_subject],
         body=reply.text.strip(), answers_to=[c["external_id"] for c in chain][-50:], client_id=reply.client_id,
         send_state="queued", send_after=by.at + HOLD)
 
@@ -178,7 +191,7 @@ async def _thread(connection: Connection, row: Conversation, draft: Message, peo
     await connection.executemany(
         "insert into thread_key (channel_id, reference, party, conversation_id) values ($1, $2, $3, $4)"
         " on conflict do nothing",
-        [(row.channel_id, reference, f"{person.kind}:{person.address}", row.id)
+        [(draft.channel_id, reference, f"{person.kind}:{person.address}", row.id)
          for person in people for reference in (draft.external_id, *draft.answers_to)])
     await connection.executemany(
         # whoever we write to takes part

@@ -222,6 +222,43 @@ async def remove(connection: Connection, row: Conversation, by: By, message_id: 
     return await _change(connection, row, after, "message_removed", by, message_id)
 
 
+async def accept_suggestion(connection: Connection, row: Conversation, by: By, accept: bool) -> Conversation:
+    """Answer "hoort mogelijk bij": join it to the other conversation, or say that it is not so."""
+    if row.suggestion is None:
+        return row
+    other = (await lock(connection, [row.suggestion])).get(row.suggestion)
+    if not accept or other is None:
+        return await _change(connection, row, replace(row, suggestion=None), "moved", by)
+    if other.visibility != row.visibility:
+        raise Wrong("wrong.join_wall")
+    await absorb(connection, row.id, other.id)
+    # the newest words are now in the other
+    newest = await connection.fetchrow("select id, at from message where conversation_id = $1 and direction <> 'note'"
+                                       " order by at desc, external_id desc limit 1", other.id)
+    waiting = min((at for at in (other.waiting_since, row.waiting_since) if at), default=None)
+    joined = replace(reopened(other) if other.state == "closed" else other, waiting_since=waiting,
+                     last_message_id=newest["id"], last_at=newest["at"], unread=other.unread + row.unread)
+    await _change(connection, other, await _timed(connection, joined, by.at), "joined", by)
+    after = replace(row, state="merged", merged_into=other.id, waiting_since=None, due_at=None, soon_at=None,
+                    lateness=0, suggestion=None)
+    return await _change(connection, row, after, "joined", by)
+
+
+async def absorb(connection: Connection, loser: int, survivor: int) -> None:
+    """Two conversations are one: everything of the loser goes to the survivor."""
+    # messages, keys and people; the caller saves both rows
+    await connection.execute("update message set conversation_id = $2 where conversation_id = $1", loser, survivor)
+    await connection.execute("update thread_key set conversation_id = $2 where conversation_id = $1", loser, survivor)
+    await connection.execute("insert into participant (conversation_id, kind, address, name) select $2, kind, address,"
+                             " name from participant where conversation_id = $1 on conflict do nothing",
+                             loser, survivor)
+    await connection.execute("insert into conversation_channel (conversation_id, channel_id) select $2, channel_id"
+                             " from conversation_channel where conversation_id = $1 on conflict do nothing",
+                             loser, survivor)
+    await connection.execute("update conversation set suggestion = $2 where suggestion = $1", loser, survivor)
+    await connection.execute("update conversation set merged_into = $2 where merged_into = $1", loser, survivor)
+
+
 async def release_all(connection: Connection, account_id: int, by: By) -> int:
     """Give all open work of somebody who leaves back to triage. Returns how many conversations."""
     # what this person has open

@@ -1,0 +1,265 @@
+"""The feed: every committed change reaches every open board, in order, or that board reloads itself.
+
+One integer per socket, no queue and no task per client. A change is read from the event table, rendered once per
+language, put in one frame per audience, and written, prepared, to every socket at the head. A socket whose buffer is
+full keeps its position only; when it drains it gets the distinct conversations since then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import asyncpg
+import msgspec
+import structlog
+
+from newsroom import board, conversation, event, message
+from newsroom.access import Scope
+from newsroom.conversation import Conversation, facets
+from newsroom.database import Connection, Database
+from newsroom.event import Event
+
+POLL_SECONDS = 2.0  # a lost doorbell costs at most this
+BATCH = 500  # events read at a time
+REPLAY_MOST = 2000  # further behind: the page is fetched again
+SUBSCRIPTIONS = 3  # conversations whose thread a socket follows
+
+log = structlog.get_logger()
+encode = msgspec.json.Encoder().encode
+Rendered = dict[str, Any]
+
+
+class Render(Protocol):
+    """How rows become HTML: given by the composition root, so that the feed knows no templates."""
+
+    def card(self, row: Conversation, names: board.Names, language: str) -> str: ...
+
+    def entry(self, item: message.Message | Event, row: Conversation, names: board.Names, language: str,
+              files: list[message.File]) -> str: ...
+
+
+class Socket(Protocol):
+    """A connection to one open board. `write` takes a JSON text; it returns False when the buffer is full."""
+
+    def write(self, text: bytes) -> bool: ...
+
+    def close(self, code: int) -> None: ...
+
+
+@dataclass(slots=True, eq=False)
+class Viewer:
+    """One open board: where it is, what it may see, what it follows."""
+
+    socket: Socket
+    scope: Scope
+    language: str
+    position: int
+    follows: frozenset[int] = frozenset()  # conversation ids
+    busy: bool = False  # a catch-up of its own is under way
+
+    @property
+    def audience(self) -> tuple[frozenset[str], str, frozenset[int]]:
+        return self.scope.classes, self.language, self.follows
+
+
+@dataclass(slots=True)
+class News:
+    """A stretch of events with what they changed: rows as they are now, messages and files to show."""
+
+    start: int
+    end: int
+    events: list[Event]
+    rows: dict[int, Conversation]
+    names: board.Names
+    messages: dict[int, message.Message]
+    files: dict[int, list[message.File]]
+    cards: dict[tuple[int, str], str] = field(default_factory=dict)
+
+
+class Feed:
+    """Reads the event table and tells every viewer. `ring` is called after each commit of this process."""
+
+    def __init__(self, database: Database, render: Render, rights: Callable[[int], Any]):
+        self._database = database
+        self._render = render
+        self._rights = rights  # called with an account id whose rights changed
+        self._bell = asyncio.Event()
+        self.viewers: set[Viewer] = set()
+        self.head = 0
+        self.epoch = ""
+        self.reachable = True  # whether the database answers
+        self._tasks: set[asyncio.Task] = set()
+
+    def ring(self) -> None:
+        """Look now."""
+        self._bell.set()
+
+    async def start(self) -> None:
+        """Take the present end as the head."""
+        async with self._database.snapshot() as connection:
+            self.epoch, self.head = await event.position(connection)
+
+    async def run(self) -> None:
+        """Follow the event table, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen())
+            tasks.create_task(self._follow())
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._bell.wait()
+            except TimeoutError:
+                pass
+            self._bell.clear()
+            try:
+                while await self.step():
+                    pass
+                self._reach(True)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                self._reach(False)
+                log.error("feed waits for the database", error=type(error).__name__)
+                await asyncio.sleep(POLL_SECONDS / 4)
+
+    async def _listen(self) -> None:
+        """The doorbell of other processes. When it is lost the poll goes on."""
+        while True:
+            try:
+                connection = await asyncpg.connect(self._database.url)
+                try:
+                    await connection.add_listener(event.DOORBELL, lambda *_: self.ring())
+                    self.ring()
+                    while not connection.is_closed():
+                        await asyncio.sleep(POLL_SECONDS)
+                finally:
+                    await connection.close(timeout=1)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def step(self) -> bool:
+        """Read one batch of events and tell everybody at the head. False: there were none."""
+        async with self._database.snapshot() as connection:
+            events = await event.since(connection, self.head, BATCH)
+            if not events:
+                return False
+            news = await self._read(connection, self.head, events[-1].id, events) if self.viewers else None
+        start, self.head = self.head, events[-1].id
+        if news is not None:
+            self._tell([viewer for viewer in self.viewers if viewer.position == start], news)
+            for viewer in list(self.viewers):
+                if viewer.position < start:
+                    self.catch_up(viewer)
+        for one in events:
+            if one.kind == "rights_changed":
+                self._rights(one.data["account"])
+        return True
+
+    def catch_up(self, viewer: Viewer) -> None:
+        """Bring a viewer that is behind to the head, when its socket has drained."""
+        if not viewer.busy and viewer in self.viewers and viewer.position < self.head:
+            viewer.busy = True
+            task = asyncio.create_task(self._catch_up(viewer))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _catch_up(self, viewer: Viewer) -> None:
+        try:
+            while viewer in self.viewers and viewer.position < self.head:
+                async with self._database.snapshot() as connection:
+                    events = await event.since(connection, viewer.position, REPLAY_MOST + 1)
+                    if len(events) > REPLAY_MOST:
+                        viewer.position = self.head
+                        viewer.socket.write(encode({"t": "reset", "head": self.head}))
+                        return
+                    events = [one for one in events if one.id <= self.head]
+                    if not events:
+                        return
+                    news = await self._read(connection, viewer.position, events[-1].id, events)
+                if not self._send(viewer, news, self.frame(viewer.audience, news)):
+                    return
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            log.warning("catch-up waits for the database")
+        finally:
+            viewer.busy = False
+
+    async def _read(self, connection: Connection, start: int, end: int, events: list[Event]) -> News:
+        ids = {one.conversation_id for one in events if one.conversation_id}
+        followed = frozenset().union(*(viewer.follows for viewer in self.viewers)) & ids
+        message_ids = [one.message_id for one in events if one.message_id and one.conversation_id in followed]
+        return News(start, end, events, await conversation.load(connection, list(ids)),
+                    await board.names(connection), await message.get(connection, message_ids),
+                    await message.files(connection, message_ids))
+
+    def _tell(self, viewers: Iterable[Viewer], news: News) -> None:
+        frames: dict[tuple, bytes] = {}
+        for viewer in viewers:
+            audience = viewer.audience
+            if audience not in frames:
+                frames[audience] = self.frame(audience, news)
+            self._send(viewer, news, frames[audience])
+
+    def _send(self, viewer: Viewer, news: News, frame: bytes) -> bool:
+        if not viewer.socket.write(frame):
+            return False  # behind: only its position is kept
+        viewer.position = news.end
+        return True
+
+    def frame(self, audience: tuple[frozenset[str], str, frozenset[int]], news: News) -> bytes:
+        """The frame for everybody who sees these classes, in this language, following these conversations."""
+        classes, language, follows = audience
+        entries = [entry for id, (before, after) in _changes(news.events).items()
+                   if (entry := self._card(id, before, after, classes, language, news))]
+        for one in news.events:
+            row = news.rows.get(one.conversation_id or 0)
+            if row is not None and row.id in follows and row.visibility in classes:
+                entries.append(self._entry(one, row, news, language))
+        return encode({"t": "b", "from": news.start, "to": news.end, "e": entries})
+
+    def _card(self, id: int, before: dict | None, after: dict | None, classes: frozenset[str], language: str,
+              news: News) -> Rendered | None:
+        row = news.rows.get(id)
+        saw = before is not None and before["class"] in classes
+        sees = row is not None and row.visibility in classes and after is not None and after["class"] in classes
+        if row is None or not (saw or sees):
+            return None
+        if not sees or row.state in ("merged", "removed"):
+            return {"k": "gone", "id": row.reference, "b": before if saw else None}
+        key = (id, language)
+        if key not in news.cards:
+            news.cards[key] = self._render.card(row, news.names, language)
+        return {"k": "card", "id": row.reference, "v": row.version, "b": before if saw else None, "a": after,
+                "f": facets(row) | moments(row), "h": news.cards[key]}
+
+    def _entry(self, one: Event, row: Conversation, news: News, language: str) -> Rendered:
+        item = news.messages.get(one.message_id or 0, one)
+        html = self._render.entry(item, row, news.names, language, news.files.get(one.message_id or 0, []))
+        name = f"m{item.id}" if isinstance(item, message.Message) else f"e{item.id}"
+        return {"k": "msg", "conv": row.reference, "id": name, "h": html}
+
+    def _reach(self, reachable: bool) -> None:
+        if reachable != self.reachable:
+            self.reachable = reachable
+            frame = encode({"t": "db", "ok": reachable})
+            for viewer in self.viewers:
+                viewer.socket.write(frame)
+
+
+def moments(row: Conversation) -> dict[str, Any]:
+    """The times that a client counts with, in Unix seconds."""
+    times = {"waiting": row.waiting_since, "due": row.due_at, "soon": row.soon_at, "last": row.last_at,
+             "closed": row.closed_at}
+    return {name: at.timestamp() if at else None for name, at in times.items()} | {"unread": row.unread}
+
+
+def _changes(events: Iterable[Event]) -> dict[int, tuple[dict | None, dict | None]]:
+    """The first `before` and the last `after` of each conversation, in order of the last change."""
+    found: dict[int, tuple[dict | None, dict | None]] = {}
+    for one in events:
+        if one.conversation_id:
+            first = found.pop(one.conversation_id)[0] if one.conversation_id in found else one.before
+            found[one.conversation_id] = (first, one.after)
+    return found
