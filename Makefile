@@ -30,7 +30,7 @@ bench: install-test
 
 lint: install-test
 	@.venv/bin/ruff check newsroom connectors tests
-	@.venv/bin/lint-imports --no-logo 2>/dev/null || .venv/bin/lint-imports
+	@.venv/bin/lint-imports --no-logo
 
 # The same versions in both: the tests run on what people run. UV may name another uv.
 UV := uv
