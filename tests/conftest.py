@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 
 from newsroom import database as newsroom_database
+from newsroom import language
 from tests import parts
 from tests.postgres import Clones, TestDatabase, TestServer, make_folder
 
 SERVER = pytest.StashKey[TestServer]()
 ADDRESS = pytest.StashKey[str]()
 MISSING = "Missing part: "
+
+language.strict = True  # a missing text fails instead of showing its key
 
 
 def pytest_configure(config: pytest.Config) -> None:
