@@ -18,28 +18,21 @@ from newsroom import conversation
 from newsroom.database import Connection
 from newsroom.delivery import Stored
 from newsroom.event import Draft
-from newsroom.inscription import excerpt, give_keys, name, write
-from newsroom.placement import Arrival, Configuration, clean, keys, place, short, wall
+from newsroom.inscription import excerpt, name, write
+from newsroom.placement import Arrival, Configuration, clean, home, keys, place, short
 
 PARTY_LOCK = 7263  # first half of the advisory lock's key; the second is a hash of the party
 
 async def arrive(connection: Connection, pairs: Sequence[tuple[Stored, Sequence[Incoming]]], house: Configuration,
                  at: datetime) -> None:
     """Write what was read. The same delivery again, in any order, from any worker, changes nothing more."""
-    arrivals = [Arrival(stored, number, item, keys(stored.channel_id, item))
+    arrivals = [Arrival(stored, number, item, keys(stored.channel_id, item, house), home(stored.channel_id, item, house))
                 for stored, items in pairs for number, item in enumerate(items)]
     await _lock_parties(connection, arrivals)
     arrivals = await _fresh(connection, arrivals, at)
     arrivals = await _not_ours(connection, arrivals, at)
-    while arrivals:  # copies of one message wait for a next round, when the first is there
-        names: set[str] = set()
-        later = [a for a in arrivals if a.incoming.copy_of and (a.incoming.copy_of in names
-                                                                or names.add(a.incoming.copy_of))]
-        this_round = [a for a in arrivals if all(a is not other for other in later)]
-        this_round = await _not_copies(connection, this_round, house, at)
-        if this_round:
-            await write(connection, this_round, await place(connection, this_round, house, at), house, at)
-        arrivals = later
+    if arrivals:
+        await write(connection, arrivals, await place(connection, arrivals, house, at), house, at)
 
 
 async def _lock_parties(connection: Connection, arrivals: Sequence[Arrival]) -> None:
@@ -112,39 +105,3 @@ async def _proved(connection: Connection, row: Any, at: datetime) -> None:
     after = replace(before, problem="" if before.problem == "unknown" else before.problem,
                     version=before.version + 1)
     await conversation.change(connection, before, after, Draft("delivery_state", at, message_id=row["id"]))
-
-
-async def _not_copies(connection: Connection, arrivals: list[Arrival], house: Configuration,
-                      at: datetime) -> list[Arrival]:
-    """One mail to two of our mailboxes is one message in two places; both teams see it."""
-    names = [arrival.incoming.copy_of for arrival in arrivals if arrival.incoming.copy_of]
-    if not names:
-        return arrivals
-    # the same message in another mailbox, not behind another team's wall
-    rows = await connection.fetch(
-        "select distinct on (m.copy_of) m.copy_of, m.conversation_id, m.id, m.direction, c.visibility from message m"
-        " join conversation c on c.id = m.conversation_id where m.copy_of = any($1::text[])"
-        " order by m.copy_of, m.id", names)
-    found = {row["copy_of"]: row for row in rows}
-    left = []
-    for arrival in arrivals:
-        row = found.get(arrival.incoming.copy_of)
-        side = (arrival.incoming.direction, wall(arrival.stored.channel_id, house))
-        if row and (row["direction"], row["visibility"]) == side:
-            await _copy(connection, row, arrival, at)
-        else:
-            left.append(arrival)
-    return left
-
-
-async def _copy(connection: Connection, row: Any, arrival: Arrival, at: datetime) -> None:
-    id = row["conversation_id"]
-    # the other mailbox shows it too
-    await connection.execute("insert into conversation_channel (conversation_id, channel_id) values ($1, $2)"
-                             " on conflict do nothing", id, arrival.stored.channel_id)
-    await give_keys(connection, [(key, id) for key in arrival.keys])
-    before = (await conversation.lock(connection, [id]))[id]
-    await conversation.change(connection, before, replace(before, version=before.version + 1),
-                              Draft("copied", at, message_id=row["id"], data={"channel": arrival.stored.channel_id}))
-
-

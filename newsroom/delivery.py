@@ -48,6 +48,15 @@ def new_reference() -> str:
     return "".join(secrets.choice(LETTERS) for _ in range(REFERENCE_LENGTH))
 
 
+def item_reference(reference: str, item: int) -> str:
+    """The reference of the conversation that a delivery's item begins: the first has the delivery's own, the
+    others one that follows from it, equal at every replay."""
+    if not item:
+        return reference
+    digest = hashlib.sha256(f"{reference}/{item}".encode()).digest()
+    return "".join(LETTERS[byte % len(LETTERS)] for byte in digest[:REFERENCE_LENGTH])
+
+
 async def store(connection: Connection, items: Sequence[tuple[int, Delivery]],
                 strict: bool = False) -> list[Receipt]:
     """Store deliveries of `(channel_id, delivery)`; the caller commits, then answers the source.

@@ -16,20 +16,22 @@ from newsroom.message import Message
 from newsroom.placement import Arrival, Configuration, Key, Placement, clean, resident
 
 LONGEST = 2_000_000  # characters of a text or HTML body that are kept beside the original
-ANSWERED = "answered_elsewhere"
 
 
 async def write(connection: Connection, arrivals: Sequence[Arrival], placement: Placement, house: Configuration,
                 at: datetime) -> None:
     """Write the batch in the order that foreign keys ask; events last."""
-    for arrival, id in zip(arrivals, await message.reserve(connection, len(arrivals)), strict=True):
+    spoken = [arrival for arrival in arrivals if not arrival.copy]
+    for arrival, id in zip(spoken, await message.reserve(connection, len(spoken)), strict=True):
         arrival.message_id = id
-    fresh = {id for id, before in placement.before.items() if before is None and id in placement.items}
+    fresh = {id for id, before in placement.before.items() if before is None and id in placement.rows}
     await _name_strangers(connection, placement, fresh, at)
-    await conversation.insert(connection, [placement.rows[id] for id in sorted(fresh)])
-    await message.insert(connection, [_message(arrival) for arrival in arrivals])
-    await message.attach(connection, [(arrival.message_id, place, item) for arrival in arrivals
+    await conversation.insert(connection, [replace(placement.rows[id], suggestion=None, follows=None)
+                                           for id in sorted(fresh)])
+    await message.insert(connection, [_message(arrival) for arrival in spoken])
+    await message.attach(connection, [(arrival.message_id, place, item) for arrival in spoken
                                       for place, item in enumerate(arrival.incoming.attachments)])
+    await _copied(connection, [arrival for arrival in arrivals if arrival.copy])
     for loser, survivor in placement.joined.items():
         await triage.absorb(connection, loser, survivor)
     owners = [(key, arrival.conversation_id) for arrival in arrivals for key in arrival.keys]
@@ -65,7 +67,7 @@ def _message(arrival: Arrival) -> Message:
     item, stored = arrival.incoming, arrival.stored
     unreadable = "unreadable" in item.problems
     return Message(
-        arrival.message_id, arrival.conversation_id, stored.channel_id, item.direction, item.at,
+        arrival.message_id, arrival.conversation_id, arrival.channel_id, item.direction, item.at,
         delivery_id=stored.id, item=arrival.item, kind="unreadable" if unreadable else str(item.kind),
         external_id=clean(item.external_id)[:1000], identity=clean(item.identity) or None, copy_of=item.copy_of or None,
         author_kind=item.author.kind, author_address=clean(item.author.address), author_name=clean(item.author.name),
@@ -87,6 +89,13 @@ async def _name_strangers(connection: Connection, placement: Placement, fresh: s
         made = await contact.nameless(connection, [placement.rows[id].author for id in ids], at)
         for id, contact_id in zip(ids, made, strict=True):
             placement.rows[id] = replace(placement.rows[id], contact_id=contact_id)
+
+
+async def _copied(connection: Connection, copies: Sequence[Arrival]) -> None:
+    await connection.executemany(
+        # the other mailbox shows it too
+        "insert into conversation_channel (conversation_id, channel_id) values ($1, $2) on conflict do nothing",
+        sorted({(copy.conversation_id, copy.stored.channel_id) for copy in copies}))
 
 
 async def _take_part(connection: Connection, arrivals: Sequence[Arrival]) -> None:
@@ -131,7 +140,7 @@ async def _save(connection: Connection, placement: Placement, fresh: set[int], b
     drafts: list[Draft] = []
     for id in dict.fromkeys([*changed, *bounced, *placement.joined]):
         before = placement.before[id]
-        row = _after(placement, id, sums.get(id), bounced, before)
+        row = _after(placement, id, sums.get(id), bounced, before, house)
         row = house.terms.apply(row, at)
         row = replace(row, version=row.version + 1)
         placement.rows[id] = row
@@ -140,14 +149,14 @@ async def _save(connection: Connection, placement: Placement, fresh: set[int], b
     await record(connection, drafts)
 
 
-def _after(placement: Placement, id: int, sums: Any, bounced: dict[int, int],
-           before: Conversation | None) -> Conversation:
+def _after(placement: Placement, id: int, sums: Any, bounced: dict[int, int], before: Conversation | None,
+           house: Configuration) -> Conversation:
     row = placement.rows[id]
     if id in placement.joined:
         return replace(row, state="merged", merged_into=placement.joined[id], waiting_since=None)
     if sums is not None:
-        row = _summed(row, sums)
-    items = [arrival.incoming for arrival in placement.items.get(id, [])]
+        row = _summed(row, sums, house)
+    items = [arrival.incoming for arrival in placement.items.get(id, []) if not arrival.copy]
     for problem in ("unreadable", "too_large"):
         if any(problem in item.problems for item in items):
             row = replace(row, problem="unreadable")
@@ -155,15 +164,19 @@ def _after(placement: Placement, id: int, sums: Any, bounced: dict[int, int],
     if before is not None and (spoke or id in bounced):
         row = triage.reopened(row) if row.state == "closed" else row
         row = replace(row, state="open" if row.assignee_id else "new") if row.state == "waiting" else row
-    if row.state == "new" and not row.touched and sums is not None and sums["answered"] and not sums["waiting_since"]:
-        row = replace(row, state="waiting")  # a colleague answered from another program
+    if row.state in ("new", "waiting") and not row.touched and sums is not None:
+        # a colleague answered from another program
+        row = replace(row, state="waiting" if sums["answered"] and not sums["waiting_since"] else "new")
     if id in bounced:
         row = replace(row, problem="bounced")
     return row
 
 
-def _summed(row: Conversation, sums: Any) -> Conversation:
+def _summed(row: Conversation, sums: Any, house: Configuration) -> Conversation:
     live = row.state not in ("closed", "spam")
+    if not row.touched and sums["channel_id"] != row.channel_id:  # its first message came into another mailbox
+        team, old = house.channels[sums["channel_id"]][0], house.channels[row.channel_id][0]
+        row = replace(row, channel_id=sums["channel_id"], team_id=team if row.team_id == old else row.team_id)
     return replace(row, created_at=min(row.created_at, sums["first_at"]), last_at=sums["last_at"],
                    last_message_id=sums["last_id"], excerpt=excerpt(sums["text"] or ""),
                    author=row.author or sums["author"] or "",
@@ -183,6 +196,7 @@ select m.conversation_id, min(m.at) as first_at, max(m.at) as last_at,
   (array_agg(m.id order by m.at desc, m.external_id desc, m.id desc))[1] as last_id,
   (array_agg(left(m.body, 640) order by m.at desc, m.external_id desc)
     filter (where m.direction = 'in'))[1] as text,
+  (array_agg(m.channel_id order by m.at, m.external_id))[1] as channel_id,
   (array_agg(m.author_name order by m.at, m.external_id) filter (where m.direction = 'in'))[1] as author,
   (array_agg(m.subject order by m.at, m.external_id) filter (where m.subject <> ''))[1] as subject,
   min(m.at) filter (where m.direction = 'in' and not m.auto_reply and m.kind <> 'bounce'
@@ -204,7 +218,8 @@ def _drafts(placement: Placement, id: int, before: Conversation | None, row: Con
         return [Draft("joined", at, id, before=old, after=new, data={"into": placement.joined[id]})]
     drafts = []
     for arrival in placement.items.get(id, []):
-        drafts.append(Draft(_kind(arrival.incoming), at, id, arrival.message_id, before=old, after=new))
+        kind = "copied" if arrival.copy else _kind(arrival.incoming)
+        drafts.append(Draft(kind, at, id, arrival.message_id or None, before=old, after=new))
         old = new
     if id in bounced:
         drafts.append(Draft("bounced", at, id, bounced[id], before=old, after=new))
@@ -212,4 +227,6 @@ def _drafts(placement: Placement, id: int, before: Conversation | None, row: Con
 
 
 def _kind(item: Incoming) -> str:
-    return "unreadable" if "unreadable" in item.problems else ANSWERED if item.direction == "out" else "received"
+    if "unreadable" in item.problems:
+        return "unreadable"
+    return "answered_elsewhere" if item.direction == "out" else "received"

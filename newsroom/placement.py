@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+import asyncpg
+
 from connectors import Author, Incoming
 from newsroom import access, contact, conversation, triage
 from newsroom.conversation import Conversation
 from newsroom.database import Connection
-from newsroom.delivery import Stored
+from newsroom.delivery import Stored, item_reference
 from newsroom.reply import read_token
 from newsroom.term import Terms
 
@@ -34,12 +36,15 @@ class Configuration:
 
 @dataclass(slots=True)
 class Arrival:
-    """One item on its way to its conversation."""
+    """One item on its way to its conversation. `channel_id` is its home; `copy` tells that its message is there
+    already, from another mailbox."""
 
     stored: Stored
     item: int
     incoming: Incoming
     keys: list[Key]
+    channel_id: int
+    copy: bool = False
     message_id: int = 0
     conversation_id: int = 0
 
@@ -60,11 +65,25 @@ def party(author: Author) -> str:
     return f"{author.kind}:{author.address}" if author.address else ""
 
 
-def keys(channel_id: int, item: Incoming) -> list[Key]:
+def keys(channel_id: int, item: Incoming, house: Configuration) -> list[Key]:
+    """The keys of a message: each of its references for each of its parties, in its mailbox and its home."""
     people = [item.author] if item.direction == "in" else [*item.to, *item.cc]
     references = dict.fromkeys([item.external_id, *item.answers_to[-MOST_REFERENCES:]])
-    return [(channel_id, short(reference), name) for person in people if (name := party(person))
+    places = dict.fromkeys([channel_id, home(channel_id, item, house)])
+    return [(place, short(reference), name) for place in places for person in people if (name := party(person))
             for reference in references if reference]
+
+
+def home(channel_id: int, item: Incoming, house: Configuration) -> int:
+    """The channel of the first of our own addresses in To, then Cc, on the same side of a wall; else its own."""
+    if item.direction == "out" or not item.copy_of:
+        return channel_id
+    ours = {address: id for id, (_, address) in house.channels.items() if address}
+    for person in (*item.to, *item.cc):
+        id = ours.get(person.address)
+        if id and wall(id, house) == wall(channel_id, house):
+            return id
+    return channel_id
 
 
 def short(reference: str) -> str:
@@ -88,7 +107,11 @@ async def place(connection: Connection, arrivals: Sequence[Arrival], house: Conf
         " using (channel_id, reference, party)", *map(list, zip(*wanted, strict=True)) if wanted else ([], [], []))
     placement.owner = {(r["channel_id"], r["reference"], r["party"]): r["conversation_id"] for r in rows}
     by_token = await _by_token(connection, arrivals, house.secret)
-    placement.rows = await conversation.lock(connection, [*placement.owner.values(), *by_token.values()])
+    copies = await _copies(connection, arrivals)
+    placement.rows = await conversation.lock(
+        connection, [*placement.owner.values(), *by_token.values(), *copies.values()])
+    if any(row.state == "merged" for row in placement.rows.values()):
+        raise asyncpg.SerializationError("joined by another worker since the keys were read")
     placement.before = dict(placement.rows)
     ids = iter(await conversation.reserve(connection, len(arrivals)))
     people = await contact.of(connection, [resident(a.incoming) for a in arrivals], at)
@@ -96,16 +119,37 @@ async def place(connection: Connection, arrivals: Sequence[Arrival], house: Conf
         hits = {_survivor(placement, placement.owner[key]) for key in arrival.keys if key in placement.owner}
         if id(arrival) in by_token:
             hits.add(_survivor(placement, by_token[id(arrival)]))
-        target = _join(placement, hits, arrival, at)
+        first = copies.get((arrival.incoming.copy_of, arrival.incoming.direction, wall(arrival.channel_id, house)))
+        if first is not None:
+            arrival.copy = True
+            hits.add(_survivor(placement, first))
+        target = _join(placement, hits, arrival)
         if target is None:
             target = _new(placement, next(ids), arrival, house, people, hits)
         arrival.conversation_id = target
         placement.items.setdefault(target, []).append(arrival)
         placement.owner.update(dict.fromkeys(arrival.keys, target))
+        if arrival.incoming.copy_of:
+            copies.setdefault((arrival.incoming.copy_of, arrival.incoming.direction,
+                               wall(arrival.channel_id, house)), target)
     for arrival in arrivals:  # one that was joined since
         arrival.conversation_id = _survivor(placement, arrival.conversation_id)
     await _suggest(connection, placement)
     return placement
+
+
+async def _copies(connection: Connection, arrivals: Sequence[Arrival]) -> dict[tuple[str, str, str], int]:
+    """One mail to two of our mailboxes is one message in two places, and both teams see it, unless a wall stands
+    between them: {(copy_of, direction, visibility): conversation id}."""
+    names = [arrival.incoming.copy_of for arrival in arrivals if arrival.incoming.copy_of]
+    if not names:
+        return {}
+    # the same message from another mailbox
+    rows = await connection.fetch(
+        "select distinct on (m.copy_of, m.direction, c.visibility) m.copy_of, m.direction, c.visibility,"
+        " m.conversation_id from message m join conversation c on c.id = m.conversation_id"
+        " where m.copy_of = any($1::text[]) order by m.copy_of, m.direction, c.visibility, m.id", names)
+    return {(row["copy_of"], row["direction"], row["visibility"]): row["conversation_id"] for row in rows}
 
 
 async def _by_token(connection: Connection, arrivals: Sequence[Arrival], secret: bytes) -> dict[int, int]:
@@ -130,10 +174,10 @@ def _survivor(placement: Placement, id: int) -> int:
     return id
 
 
-def _join(placement: Placement, hits: set[int], arrival: Arrival, at: datetime) -> int | None:
+def _join(placement: Placement, hits: set[int], arrival: Arrival) -> int | None:
     """The conversation among `hits` that takes this message; None: none of them does."""
     rows = [row for id in hits if (row := placement.rows[id]).state not in ("removed", "merged")
-            and (row.live or row.state == "spam" or row.close_reason_id is None or triage.reopens(row, at))]
+            and (row.live or row.state == "spam" or row.close_reason_id is None or triage.reopens(row, arrival.incoming.at))]
     if not rows:
         return None
     rows.sort(key=lambda row: (not row.touched, row.created_at, row.reference))
@@ -153,12 +197,12 @@ def _new(placement: Placement, id: int, arrival: Arrival, house: Configuration, 
     item, meta = arrival.incoming, arrival.stored.delivery.meta
     person = resident(item)
     contact_id, blocked = people.get((person.kind, person.address), (None, False))
-    channel_id = _home(arrival, house)
+    channel_id = arrival.channel_id
     team = int(meta.get("team") or 0) or house.channels[channel_id][0]
     follows = max((hit for hit in hits if placement.rows[hit].state == "closed"), default=None)
     state = "spam" if blocked or meta.get("spam") else "closed" if meta.get("history") else "new"
     placement.rows[id] = Conversation(
-        id, arrival.stored.reference, channel_id, item.at, item.at, subject=clean(item.subject)[:500],
+        id, item_reference(arrival.stored.reference, arrival.item), channel_id, item.at, item.at, subject=clean(item.subject)[:500],
         state=state, closed_at=item.at if state == "closed" else None, team_id=team,
         visibility=access.visibility(id, team, team in house.restricted, False), public=item.public,
         priority=int(meta.get("priority") or conversation.NORMAL),
@@ -183,7 +227,9 @@ async def _suggest(connection: Connection, placement: Placement) -> None:
     named = await connection.fetch("select reference, coalesce(merged_into, id) as id from conversation"
                                    " where reference = any($1::text[]) and state <> 'removed'",
                                    sorted({number for found in numbers.values() for number in found}))
-    by_reference = {(row["channel_id"], row["reference"]): row["conversation_id"] for row in rows}
+    by_reference = {(channel_id, reference): id for (channel_id, reference, _), id in
+                    sorted(placement.owner.items(), reverse=True)}
+    by_reference |= {(row["channel_id"], row["reference"]): row["conversation_id"] for row in rows}
     by_number = {row["reference"]: row["id"] for row in named}
     for id, arrival in fresh.items():
         found = [by_reference.get((arrival.stored.channel_id, reference)) for reference in reversed(references[id])]
@@ -204,18 +250,3 @@ def resident(item: Incoming) -> Author:
     if item.direction == "in":
         return item.author
     return next(iter((*item.to, *item.cc)), Author("email", ""))
-
-
-def _home(arrival: Arrival, house: Configuration) -> int:
-    """The channel of the first of our own addresses in To, then Cc, on the same side of a wall; else its own.
-    The message gets its keys there too, so that an answer finds it."""
-    own_id = arrival.stored.channel_id
-    if arrival.incoming.direction == "out" or not arrival.incoming.copy_of:
-        return own_id
-    ours = {address: id for id, (_, address) in house.channels.items() if address}
-    for person in (*arrival.incoming.to, *arrival.incoming.cc):
-        id = ours.get(person.address)
-        if id and wall(id, house) == wall(own_id, house):
-            arrival.keys = list(dict.fromkeys([*arrival.keys, *((id, r, name) for _, r, name in arrival.keys)]))
-            return id
-    return own_id

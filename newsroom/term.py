@@ -39,7 +39,7 @@ class Terms:
             return exact
         kind = self._channels.get(channel_id, {}).get("kind", "")
         normal = self._targets.get((channel_id, PRIORITIES["normal"])) or PRESETS[PRESET_OF_KIND.get(kind, "social")]
-        return for_priority(normal, priority)
+        return for_priority(normal, PRIORITY_NAMES[priority])
 
     def apply(self, row: Conversation, at: datetime) -> Conversation:
         """The row with its term for `waiting_since`, and its lateness at `at`. Nothing waits: no term."""

@@ -1,0 +1,159 @@
+"""The composition root: the only file that knows everyone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import asyncpg
+import structlog
+from aiohttp import web
+
+from connectors import connectors
+from newsroom import channel, collect, delivery, event, search, secret, term
+from newsroom.database import Database, connect, migrate
+from newsroom.embedded import EmbeddedPostgres
+from newsroom.feed import Feed
+from newsroom.intake import Intake
+from newsroom.outbox import Outbox
+from newsroom.parser import Parsers
+from newsroom.settings import Settings
+from newsroom.web import application
+from newsroom.web.render import Render
+
+TICK_SECONDS = 5.0  # how late a card may turn amber or red
+STOP_SECONDS = 5.0  # open requests get this long when we stop
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything that runs, for the handlers and the commands."""
+
+    settings: Settings
+    database: Database
+    keys: secret.Keys
+    feed: Feed
+    writer: delivery.Writer
+    channels: channel.Live
+    bell: Doorbell
+    failed: asyncio.Future  # gets the error of a background part that stopped
+
+
+class Doorbell:
+    """Rings after commits: here at once, and for other processes once per turn of the loop."""
+
+    def __init__(self, database: Database):
+        self._database = database
+        self._here: list = []
+        self._due = asyncio.Event()
+
+    def rings(self, *listeners) -> None:
+        self._here += listeners
+
+    def __call__(self) -> None:
+        for listener in self._here:
+            listener()
+        self._due.set()
+
+    async def run(self) -> None:
+        """Tell other processes, until cancelled."""
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            try:
+                async with self._database.connection() as connection:
+                    await event.ring(connection)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                log.warning("doorbell waits for the database")  # the readers poll
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[Settings]:
+    """The settings with database addresses that work: of the embedded server when none is set. Migrated."""
+    async with AsyncExitStack() as stack:
+        if not settings.database_url:
+            server = await stack.enter_async_context(EmbeddedPostgres(settings.data / "postgres"))
+            settings = replace(settings, database_url=server.url("newsroom"),
+                               owner_database_url=server.url("newsroom_owner"))
+        await migrate(settings.owner_database_url or settings.database_url)
+        yield settings
+
+
+@asynccontextmanager
+async def run(settings: Settings, web_part: bool = True, work_part: bool = True) -> AsyncIterator[House]:
+    """The house while it runs. `settings` have working database addresses; see `database`."""
+    async with AsyncExitStack() as stack:
+        pool = await connect(settings.database_url, size=20)
+        stack.push_async_callback(pool.close)
+        house = _compose(settings, pool)
+        await house.feed.start()
+        tasks = [house.bell.run(), house.feed.run()]
+        if work_part:
+            tasks += await _workers(house, stack)
+        running = [asyncio.create_task(_guarded(task, house.failed)) for task in tasks]
+        stack.push_async_callback(_end, running)
+        if web_part:
+            await _serve(house, stack)
+        yield house
+
+
+def _compose(settings: Settings, pool: Database) -> House:
+    keys = secret.load(settings)
+    bell = Doorbell(pool)
+    sessions = application.LiveSessions(pool)
+    feed = Feed(pool, Render(settings), sessions.rights_changed)
+    bell.rings(feed.ring)
+    return House(settings, pool, keys, feed, delivery.Writer(pool, bell), channel.Live(pool, connectors(), keys), bell,
+                 asyncio.get_running_loop().create_future())
+
+
+async def _workers(house: House, stack: AsyncExitStack) -> list:
+    parsers = Parsers()
+    stack.push_async_callback(parsers.close)
+    intake = Intake(house.database, connectors(), parsers, house.keys.signing_key("reply"), house.bell)
+    outbox = Outbox(house.database, house.channels.connector, house.keys.signing_key("reply"), house.bell)
+    house.bell.rings(intake.wake, outbox.wake)
+    collector = collect.Collector(house.database, house.channels, house.bell)
+    return [intake.run(), outbox.run(), collector.run(), search.keep_indexed(house.database), _timer(house)]
+
+
+async def _timer(house: House) -> None:
+    """Write what became late, until cancelled."""
+    while True:
+        try:
+            async with house.database.transaction() as connection:
+                n = await term.tick(connection, datetime.now(UTC))
+            if n:
+                house.bell()
+                continue
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.error("timer waits for the database", error=type(error).__name__)
+        await asyncio.sleep(TICK_SECONDS)
+
+
+async def _serve(house: House, stack: AsyncExitStack) -> None:
+    runner = web.AppRunner(application.make(house), access_log=None, shutdown_timeout=STOP_SECONDS)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.TCPSite(runner, house.settings.host, house.settings.port, backlog=1024).start()
+
+
+async def _guarded(task, failed: asyncio.Future) -> None:
+    """A part that stops by itself is a fault that must not stay unseen: the house stops with it."""
+    try:
+        await task
+    except Exception as error:
+        log.exception("a background part stopped")
+        if not failed.done():
+            failed.set_exception(error)
+
+
+async def _end(running: list[asyncio.Task]) -> None:
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)

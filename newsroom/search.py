@@ -1,0 +1,106 @@
+"""Search over all text one may see, newest first. The index is filled after the commit, so the road pays nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import structlog
+
+from newsroom.access import Scope
+from newsroom.database import Connection, Database
+
+DEPTHS = (200, 5000)  # newest matches looked at; the second only when the scope hides many of the first
+HITS = 50  # on a page; more are told as "50+"
+INDEX_BATCH = 500  # messages in one commit
+INDEX_CHARACTERS = 100_000  # of a text: the rest is in the original
+IDLE_SECONDS = 1.0  # how late a new message may be found
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One conversation found, by its newest matching message."""
+
+    reference: str
+    subject: str
+    author: str
+    state: str
+    channel_id: int
+    at: datetime
+    extract: str
+
+
+async def find(connection: Connection, scope: Scope, words: str, limit: int = HITS) -> list[Hit]:
+    """The newest messages with all these words (Dutch stems, accents folded), one hit per conversation; and
+    conversations by reference or part of the sender's name. At most `limit`."""
+    words = words.replace("\x00", "").strip()[:200]
+    if not words:
+        return []
+    # a plan for these very words: a general one walks a million rows
+    await connection.execute("set local plan_cache_mode = force_custom_plan")
+    for depth in DEPTHS:
+        rows = await connection.fetch(BY_TEXT, words, sorted(scope.classes), depth)
+        if len(rows) >= limit or not rows:
+            break
+    found = {row["reference"]: _hit(row) for row in rows}
+    if len(words) >= 3:
+        escaped = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        for row in await connection.fetch(BY_NAME, f"%{escaped}%", sorted(scope.classes), words.upper(), limit):
+            found.setdefault(row["reference"], _hit(row))
+    return sorted(found.values(), key=lambda hit: hit.at, reverse=True)[:limit]
+
+
+async def index(connection: Connection, limit: int = INDEX_BATCH) -> int:
+    """Index messages that are not yet; returns how many."""
+    return await connection.fetchval(INDEX, limit, INDEX_CHARACTERS)
+
+
+async def keep_indexed(database: Database) -> None:
+    """Index what comes in, until cancelled."""
+    while True:
+        n = 0
+        try:
+            async with database.transaction() as connection:
+                n = await index(connection)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.error("index waits for the database", error=type(error).__name__)
+        if n < INDEX_BATCH:
+            await asyncio.sleep(IDLE_SECONDS)
+
+
+def _hit(row: Any) -> Hit:
+    return Hit(row["reference"], row["subject"], row["author"], row["state"], row["channel_id"], row["at"],
+               row["extract"])
+
+
+# the newest matching messages first, then what of them this person may see
+BY_TEXT = """
+select distinct on (c.id) c.reference, c.subject, c.author, c.state, c.channel_id, m.at, left(m.body, 300) as extract
+from (select t.message_id from message_text t where t.words @@ websearch_to_tsquery('newsroom', $1)
+      order by t.message_id desc limit $3) t
+join message m on m.id = t.message_id join conversation c on c.id = m.conversation_id
+where c.visibility = any($2::text[]) and c.state not in ('merged', 'removed') order by c.id, m.at desc"""
+# people by part of a name or address, and one conversation by its reference
+BY_NAME = """
+select c.reference, c.subject, c.author, c.state, c.channel_id, c.last_at as at, c.excerpt as extract
+from conversation c where c.visibility = any($2::text[]) and c.state not in ('merged', 'removed')
+  and (c.reference = $3 or c.contact_id in
+    (select contact_id from contact_identity where name ilike $1 or address ilike $1 limit 200))
+order by c.last_at desc limit $4"""
+# messages after the last one indexed, and those that a slower transaction left behind
+INDEX = """
+with fresh as (
+  select m.id, m.subject, m.body from message m left join message_text t on t.message_id = m.id
+  where t.message_id is null and m.removed_at is null
+    and m.id > coalesce((select max(message_id) from message_text), 0) - 10000
+  order by m.id limit $1),
+made as (
+  insert into message_text (message_id, words)
+  select id, setweight(to_tsvector('newsroom', left(subject, 1000)), 'A')
+    || to_tsvector('newsroom', left(body, $2)) from fresh on conflict do nothing returning 1)
+select count(*) from made"""
