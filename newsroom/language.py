@@ -1,7 +1,7 @@
 """The words on the screen: one catalogue per language, for the templates and the JavaScript alike.
 
 A catalogue is flat, {"key": "text with {name}"}. `{state:state}` is the word for a value: the text of the key
-`state.` plus the value of `state`. A key with a plural has two texts, `key.one` and `key.other`, chosen by `n`.
+`state.` plus the value of `state`. A plural has two texts, `key.one` and `key.other`, chosen by `n`.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def clock(at: datetime, zone: tzinfo = AMSTERDAM) -> str:
 
 
 def moment(at: datetime, language: str, zone: tzinfo = AMSTERDAM, now: datetime | None = None) -> str:
-    """ "ma 23 nov 10:42". With `now`: "vandaag 10:42" on the same day, "23 nov 2025 10:42" in another year."""
+    """ "ma 23 nov 10:42". With `now`: "vandaag 10:42" on that day, "23 nov 2025 10:42" in another year."""
     local, t = at.astimezone(zone), translator(language)
     today = now.astimezone(zone).date() if now else None
     if local.date() == today:
@@ -109,7 +109,8 @@ def duration(minutes: float, language: str) -> str:
     if whole >= 24 * 60:
         return t("duration.days", n=whole // (24 * 60))
     hours, rest = divmod(whole, 60)
-    return t("duration.hours_minutes", hours=hours, minutes=f"{rest:02}") if rest else t("duration.hours", hours=hours)
+    key = "duration.hours_minutes" if rest else "duration.hours"
+    return t(key, hours=hours, minutes=f"{rest:02}")
 
 
 def remaining(due: datetime, now: datetime, language: str) -> str:

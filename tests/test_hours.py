@@ -136,8 +136,10 @@ def test_working_days(calendar, start, days, expected):
 def test_presets_and_priorities():
     monday = local("2026-11-23 10:00")
     assert due(monday, hours.PRESETS["social"], OFFICE) == local("2026-11-23 14:00")
-    assert due(monday, hours.for_priority(hours.PRESETS["social"], "urgent"), OFFICE) == local("2026-11-23 11:00")
-    assert due(monday, hours.for_priority(hours.PRESETS["email"], "high"), OFFICE) == local("2026-11-24 10:00")
+    urgent = hours.for_priority(hours.PRESETS["social"], "urgent")
+    assert due(monday, urgent, OFFICE) == local("2026-11-23 11:00")
+    high = hours.for_priority(hours.PRESETS["email"], "high")
+    assert due(monday, high, OFFICE) == local("2026-11-24 10:00")
     shares = {name: hours.for_priority(hours.PRESETS["report"], name).amount for name in hours.PRIORITY_SHARE}
     assert shares == {"low": 10, "normal": 10, "high": 5, "urgent": 2.5}
 

@@ -1,4 +1,4 @@
-"""The catalogues are complete, equal in shape and used; dates and durations read as people here write them."""
+"""The catalogues are complete, equal in shape and used; dates and durations read as people write them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 NL, EN = language.catalogue("nl"), language.catalogue("en")
 
 # keys that are put together from a value: t('state.' ~ card.state)
-COMPUTED = ("conflict.", "connection.", "event.", "health.", "kind.", "lateness.", "menu.", "mode.", "month.", "outcome.",
-            "priority.", "problem.", "role.", "send.", "state.", "verb.", "weekday.", "wrong.")
+COMPUTED = ("conflict.", "connection.", "event.", "health.", "kind.", "lateness.", "menu.", "mode.", "month.",
+            "outcome.", "priority.", "problem.", "role.", "send.", "state.", "verb.", "weekday.", "wrong.")
 KEY = r"""(?P<quote>['"`])(?P<key>[a-z][a-z0-9_.-]*)(?:(?P<more>\$\{|\{|(?P=quote)\s*[~+])|(?P=quote))"""
 CALLS = {
     "templates": (".html", re.compile(r"\bt\(\s*" + KEY)),
@@ -121,7 +121,8 @@ def test_dutch_words_are_plain():
 
 def test_the_search_for_keys_finds_them():
     found = {folder: [(m["key"], bool(m["more"])) for m in call.finditer(
-        """t("a.b") t( 'c.d', n=3) t('state.' ~ x) t(`send.${x}`) text(lang, f"role.{x}") raise Wrong("wrong.x")""")]
+        """t("a.b") t( 'c.d', n=3) t('state.' ~ x) t(`send.${x}`) text(lang, f"role.{x}")
+        raise Wrong("wrong.x")""")]
         for folder, (_, call) in CALLS.items()}
     plain = [("a.b", False), ("c.d", False), ("state.", True), ("send.", True)]
     assert plain == found["templates"] == found["static/js"]
@@ -132,9 +133,10 @@ def test_text_fills_in_values_plurals_and_words():
     assert "Sanne was je net voor" == text("nl", "conflict.taken", name="Sanne")
     assert "1 dag" == text("nl", "duration.days", n=1)
     assert "0 dagen" == text("nl", "duration.days", n=0)
-    assert "This conversation just changed. It is now: Finished." == text("en", "conflict.state", state="closed")
+    closed = text("en", "conflict.state", state="closed")
+    assert "This conversation just changed. It is now: Finished." == closed
     assert "Nieuw" == text("xx", "state.new")
-    assert "{name} was je net voor" == text("nl", "conflict.taken", name="{name}")  # a value is never filled again
+    assert "{name} was je net voor" == text("nl", "conflict.taken", name="{name}")  # not filled again
 
 
 def test_what_is_missing_raises_here_and_shows_its_key_in_use(monkeypatch):
@@ -151,8 +153,9 @@ def test_what_is_missing_raises_here_and_shows_its_key_in_use(monkeypatch):
 
 
 @pytest.mark.parametrize("header, expected", [
-    (None, "nl"), ("", "nl"), ("en-GB,en;q=0.9,nl;q=0.8", "en"), ("nl-NL,nl;q=0.9,en;q=0.8", "nl"), ("de,fr", "nl"),
-    ("de,en;q=0.5", "en"), ("nl;q=0.1, EN ; q=0.2", "en"), ("en;q=0", "nl"), ("en;q=x", "nl"), ("*", "nl"),
+    (None, "nl"), ("", "nl"), ("en-GB,en;q=0.9,nl;q=0.8", "en"), ("nl-NL,nl;q=0.9,en;q=0.8", "nl"),
+    ("de,fr", "nl"), ("de,en;q=0.5", "en"), ("nl;q=0.1, EN ; q=0.2", "en"), ("en;q=0", "nl"),
+    ("en;q=x", "nl"), ("*", "nl"),
     ("q," * 100_000 + "en", "nl"), (";;,=en;q=1;q", "nl"), ("nl;q=0,en;q=0.1", "en"),
 ])
 def test_the_browsers_language_is_chosen(header, expected):
@@ -190,4 +193,5 @@ def test_what_remains():
 
 
 def schema() -> str:
-    return "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "newsroom/schema").glob("*.sql")))
+    paths = sorted((ROOT / "newsroom" / "schema").glob("*.sql"))
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
