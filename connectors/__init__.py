@@ -7,6 +7,7 @@ tells how to write one.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -177,23 +178,35 @@ class NotVerified(Exception):
 
 # --- what a connector is -------------------------------------------------------------------------------------
 
-class Secret(str):
-    """A credential. Its text is only reached with `reveal()`: repr, str and format print stars."""
+class Secret:
+    """A credential. Its text is only reached with `reveal()`. No `str`: loggers and JSON write those as they are."""
 
-    __slots__ = ()
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str = ""):
+        self._text = text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._text)
 
     def __repr__(self) -> str:
-        return "Secret('***')" if len(self) else "Secret('')"
+        return "Secret('***')" if self else "Secret('')"
 
     def __str__(self) -> str:
-        return "***" if len(self) else ""
+        return "***" if self else ""
 
     def __format__(self, spec: str) -> str:
         return format(str(self), spec)
 
     def reveal(self) -> str:
         """The credential itself, as a plain `str`."""
-        return "".join(self)
+        return self._text
 
 
 @dataclass(frozen=True, slots=True)
