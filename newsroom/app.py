@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 import asyncpg
 import structlog
@@ -21,7 +22,10 @@ from newsroom.intake import Intake
 from newsroom.outbox import Outbox
 from newsroom.parser import Parsers
 from newsroom.settings import Settings
-from newsroom.web import application
+from newsroom.web import application, live
+from newsroom.web.fragments import Fragments
+from newsroom.web.keys import BELL, CONNECTOR, FEED, SIGNING, WRITER
+from newsroom.web.live import SOCKETS
 from newsroom.web.render import Render
 
 TICK_SECONDS = 5.0  # how late a card may turn amber or red
@@ -42,6 +46,7 @@ class House:
     channels: channel.Live
     bell: Doorbell
     failed: asyncio.Future  # gets the error of a background part that stopped
+    site: web.Application
 
 
 class Doorbell:
@@ -93,6 +98,7 @@ async def run(settings: Settings, web_part: bool = True, work_part: bool = True)
         house = _compose(settings, pool)
         await house.feed.start()
         tasks = [house.bell.run(), house.feed.run()]
+        tasks += [live.keep_alive(house.site)] if web_part else []
         if work_part:
             tasks += await _workers(house, stack)
         running = [asyncio.create_task(_guarded(task, house.failed)) for task in tasks]
@@ -105,11 +111,15 @@ async def run(settings: Settings, web_part: bool = True, work_part: bool = True)
 def _compose(settings: Settings, pool: Database) -> House:
     keys = secret.load(settings)
     bell = Doorbell(pool)
-    sessions = application.LiveSessions(pool)
-    feed = Feed(pool, Render(settings), sessions.rights_changed)
+    render = Render(settings)
+    site = application.make(pool, settings, render)
+    feed = Feed(pool, Fragments(render), partial(live.rights_changed, site))
     bell.rings(feed.ring)
-    return House(settings, pool, keys, feed, delivery.Writer(pool, bell), channel.Live(pool, connectors(), keys), bell,
-                 asyncio.get_running_loop().create_future())
+    house = House(settings, pool, keys, feed, delivery.Writer(pool, bell), channel.Live(pool, connectors(), keys), bell,
+                 asyncio.get_running_loop().create_future(), site)
+    site[FEED], site[WRITER], site[BELL] = feed, house.writer, bell
+    site[SIGNING], site[CONNECTOR], site[SOCKETS] = keys.signing_key, house.channels.connector, set()
+    return house
 
 
 async def _workers(house: House, stack: AsyncExitStack) -> list:
@@ -137,9 +147,10 @@ async def _timer(house: House) -> None:
 
 
 async def _serve(house: House, stack: AsyncExitStack) -> None:
-    runner = web.AppRunner(application.make(house), access_log=None, shutdown_timeout=STOP_SECONDS)
+    runner = web.AppRunner(house.site, access_log=None, shutdown_timeout=STOP_SECONDS)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
+    stack.push_async_callback(live.close_all, house.site)
     await web.TCPSite(runner, house.settings.host, house.settings.port, backlog=1024).start()
 
 

@@ -157,9 +157,8 @@ def _after(placement: Placement, id: int, sums: Any, bounced: dict[int, int], be
     if sums is not None:
         row = _summed(row, sums, house)
     items = [arrival.incoming for arrival in placement.items.get(id, []) if not arrival.copy]
-    for problem in ("unreadable", "too_large"):
-        if any(problem in item.problems for item in items):
-            row = replace(row, problem="unreadable")
+    if any({"unreadable", "too-large"} & set(item.problems) for item in items):
+        row = replace(row, problem="unreadable")
     spoke = any(item.direction == "in" and item.kind == Kind.MESSAGE and not item.auto_reply for item in items)
     if before is not None and (spoke or id in bounced):
         row = triage.reopened(row) if row.state == "closed" else row

@@ -175,7 +175,8 @@ async def set_subject(connection: Connection, row: Conversation, by: By, subject
 async def seal(connection: Connection, row: Conversation, by: By, readers: list[int]) -> Conversation:
     """Only the named people see it from now on. Without names: everybody of its team again."""
     # the people who may see it
-    await connection.execute("delete from conversation_reader where conversation_id = $1", row.id)
+    old = await connection.fetch("delete from conversation_reader where conversation_id = $1 returning account_id",
+                                 row.id)
     await connection.executemany("insert into conversation_reader (conversation_id, account_id) values ($1, $2)",
                                  [(row.id, reader) for reader in sorted(set(readers))])
     restricted = await _restricted(connection, row.team_id)
@@ -183,7 +184,11 @@ async def seal(connection: Connection, row: Conversation, by: By, readers: list[
                     visibility=access.visibility(row.id, row.team_id, restricted, bool(readers)))
     if after.assignee_id and readers and after.assignee_id not in readers:
         after = replace(after, assignee_id=None, state="new" if after.state == "open" else after.state)
-    return await _change(connection, row, after, "sealed" if readers else "unsealed", by)
+    changed = await _change(connection, row, after, "sealed" if readers else "unsealed", by)
+    # their boards load again with what they may see now
+    await record(connection, [Draft("rights_changed", by.at, actor_id=by.actor, data={"account": account})
+                              for account in sorted({reader["account_id"] for reader in old} ^ set(readers))])
+    return changed
 
 
 async def spam(connection: Connection, row: Conversation, by: By, block: bool) -> Conversation:

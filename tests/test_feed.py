@@ -1,0 +1,316 @@
+"""Every committed change reaches every open board, in order, or that board reloads itself."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from dataclasses import dataclass, field
+
+import pytest
+
+from newsroom import action, board, triage
+from newsroom.access import Scope, scope
+from newsroom.board import Filter
+from newsroom.conversation import Conversation, find
+from newsroom.feed import REPLAY_MOST, Feed, Viewer
+from newsroom.triage import By
+from tests.house import START, add_account, add_channel, add_team, bring, make_intake, paper, receive
+
+
+class Plain:
+    """Cards as a line of text that names everything a card shows."""
+
+    def card(self, row: Conversation, names, language: str) -> str:
+        return f"{row.reference} v{row.version} {row.state} {row.assignee_id} {row.priority} {row.excerpt} {language}"
+
+    def entry(self, item, row, names, language, files) -> str:
+        return f"{type(item).__name__} {item.id}"
+
+
+@dataclass
+class Client:
+    """What a browser does with frames: keeps cards by reference, counts by the deltas, its position."""
+
+    full: bool = False
+    cards: dict[str, dict] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    position: int = 0
+    resets: int = 0
+    entries: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+
+    def write(self, text: bytes) -> bool:
+        if self.full:
+            return False
+        data = json.loads(text)
+        if data["t"] == "b":
+            assert data["from"] == self.position, "a stretch is missing or doubled"
+            self.position = data["to"]
+            for entry in data["e"]:
+                self._take(entry)
+        elif data["t"] == "reset":
+            self.resets += 1
+        return True
+
+    def _take(self, entry: dict) -> None:
+        if entry["k"] == "msg":
+            self.entries.append(entry["id"])
+            return
+        if entry.get("b"):
+            self.counts[entry["b"]["state"]] = self.counts.get(entry["b"]["state"], 0) - 1
+        if entry["k"] == "gone":
+            self.cards.pop(entry["id"], None)
+            self.gone.append(entry["id"])
+            return
+        self.counts[entry["a"]["state"]] = self.counts.get(entry["a"]["state"], 0) + 1
+        known = self.cards.get(entry["id"])
+        if known is None or known["v"] < entry["v"]:
+            self.cards[entry["id"]] = {"v": entry["v"], "h": entry["h"], "state": entry["f"]["state"]}
+
+    def close(self, code: int) -> None: ...
+
+
+async def open_board(feed: Feed, db, who: Scope, **more) -> tuple[Viewer, Client]:
+    """A page and its socket: cards and position from one snapshot."""
+    async with db.snapshot() as connection:
+        page = await board.read(connection, who, Filter(), START, limit=10_000)
+    client = Client(position=page.position, counts=dict(page.counts))
+    for rows in page.cards.values():
+        for row in rows:
+            client.cards[row.reference] = {"v": row.version, "h": Plain().card(row, None, "nl"), "state": row.state}
+    viewer = Viewer(client, who, "nl", page.position, **more)
+    feed.viewers.add(viewer)
+    return viewer, client
+
+
+async def fresh(feed: Feed, db, who: Scope) -> Client:
+    viewer, client = await open_board(feed, db, who)
+    feed.viewers.discard(viewer)
+    return client
+
+
+def live(client: Client) -> dict[str, dict]:
+    """The cards of the columns; the closed column of a page holds today's only."""
+    return {id: card for id, card in client.cards.items() if card["state"] not in ("closed", "spam")}
+
+
+async def settle(feed: Feed, *viewers: Viewer) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            if not await feed.step() and all(one.position == feed.head and not one.busy for one in viewers):
+                return
+            for one in viewers:
+                feed.catch_up(one)
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def feed(db) -> Feed:
+    made = Feed(db, Plain(), lambda account: None)
+    await made.start()
+    return made
+
+
+async def act(db, who: Scope, reference: str, verb: str, key: str = "", **arguments) -> action.Result:
+    return (await action.act(db, who, key or str(random.random()), [reference], verb, arguments, START))[0]
+
+
+async def test_a_change_is_one_frame_for_all_who_may_see_it(db, feed):
+    channel, chef = await add_channel(db), await add_account(db, "Chef", "chef_dag")
+    boards = [await open_board(feed, db, chef) for _ in range(3)]
+    await receive(db, channel, paper("1", {"id": "m1", "text": "hoi"}))
+    await settle(feed, *(viewer for viewer, _ in boards))
+    assert len({json.dumps(client.cards) for _, client in boards}) == 1
+    assert [client.counts["new"] for _, client in boards] == [1, 1, 1]
+
+
+VERBS = [("claim", {}), ("priority", {"to": 3}), ("subject", {"to": "Anders"}), ("label", {"add": [1]}),
+         ("move", {"to": "waiting", "was": "open"}), ("move", {"to": "open", "was": "waiting"}),
+         ("move", {"to": "department", "was": "open", "department": "Groen", "until": "2026-11-25"}),
+         ("team", {"to": 1}), ("close", {"reason": 1, "last": "LAST"}), ("reopen", {}), ("spam", {"block": False}),
+         ("not_spam", {}), ("seal", {"readers": ["ME"]}), ("seal", {"readers": []}),
+         ("assign", {"to": None, "was": "ME"})]
+
+
+async def test_board_and_fragments_equal_a_fresh_render_over_every_verb(db, feed):
+    channel, chef = await add_channel(db), await add_account(db, "Chef", "chef_dag", "supervisor")
+    await _words(db)
+    receipt, = await receive(db, channel, paper("1", {"id": "m1", "text": "hoi"}))
+    viewer, client = await open_board(feed, db, chef)
+    done = set()
+    for verb, arguments in VERBS:
+        async with db.connection() as connection:
+            viewer.scope = chef = await scope(connection, chef.account_id)
+            row = await find(connection, receipt.reference, chef)
+        ready = {key: chef.account_id if value == "ME" else [chef.account_id] if value == ["ME"]
+                 else row.last_message_id if value == "LAST" else value for key, value in arguments.items()}
+        result = await act(db, chef, receipt.reference, verb, **ready)
+        assert result.ok, (verb, result)
+        if verb == "seal":  # rights changed: the board loads again
+            feed.viewers.discard(viewer)
+            async with db.connection() as connection:
+                viewer, client = await open_board(feed, db, await scope(connection, chef.account_id))
+        await settle(feed, viewer)
+        expected = await fresh(feed, db, viewer.scope)
+        assert live(client) == live(expected), verb
+        assert {s: n for s, n in client.counts.items() if n and s not in ("closed", "spam")} == \
+            {s: n for s, n in expected.counts.items() if n and s != "closed"}, verb
+        done.add(verb)
+    assert done | {"remove", "join"} == set(action.VERBS)
+
+
+async def test_who_loses_sight_is_told_gone_and_nothing_else(db, feed):
+    channel, chef = await add_channel(db), await add_account(db, "Chef", "chef_dag")
+    team = await add_team(db, "Jeugd", restricted=True)
+    member = await add_account(db, "Lid", "webcare", teams=(team,))
+    receipt, = await receive(db, channel, paper("1", {"id": "m1", "text": "geheim"}))
+    (one, out), (two, inside) = await open_board(feed, db, chef), await open_board(feed, db, member)
+    await act(db, member, receipt.reference, "team", to=team)
+    await act(db, member, receipt.reference, "subject", to="Nog geheimer")
+    await settle(feed, one, two)
+    assert (out.cards, out.gone, out.counts["new"]) == ({}, [receipt.reference], 0)
+    assert list(inside.cards) == [receipt.reference] and inside.counts["new"] == 1
+    await receive(db, channel, paper("2", {"id": "m2", "answers": ["m1"], "text": "meer", "at": 9}))
+    await settle(feed, one, two)
+    assert out.gone == [receipt.reference]
+
+
+async def test_thread_fragments_go_to_who_follows_only(db, feed):
+    channel, chef = await add_channel(db), await add_account(db, "Chef", "chef_dag")
+    receipt, = await receive(db, channel, paper("1", {"id": "m1"}))
+    async with db.connection() as connection:
+        id = (await find(connection, receipt.reference, chef)).id
+    (one, follower), (two, other) = (await open_board(feed, db, chef, follows=frozenset({id})),
+                                     await open_board(feed, db, chef))
+    await receive(db, channel, paper("2", {"id": "m2", "answers": ["m1"], "at": 5}))
+    await settle(feed, one, two)
+    assert (len(follower.entries), other.entries) == (1, [])
+
+
+async def test_a_reader_that_is_full_keeps_its_place_and_catches_up(db, feed):
+    channel, chef = await add_channel(db), await add_account(db, "Chef", "chef_dag")
+    viewer, client = await open_board(feed, db, chef)
+    client.full = True
+    for number in range(5):
+        await receive(db, channel, paper(f"{number}", {"id": f"m{number}", "from": f"p{number}@post.example"}))
+        await feed.step()
+    assert viewer.position == 0 and not client.cards
+    client.full = False
+    await settle(feed, viewer)
+    assert live(client) == live(await fresh(feed, db, chef))
+
+
+async def test_too_far_behind_is_told_to_fetch_the_page(db, feed):
+    channel, chef = await add_channel(db), await add_account(db, "Chef", "chef_dag")
+    receipt, = await receive(db, channel, paper("1", {"id": "m1"}))
+    viewer, client = await open_board(feed, db, chef)
+    feed.viewers.discard(viewer)
+    async with db.transaction() as connection:
+        row = await find(connection, receipt.reference, chef, lock=True)
+        for number in range(REPLAY_MOST + 1):
+            row = await triage.set_subject(connection, row, By(chef.account_id, START), f"{number}")
+    while await feed.step():
+        pass
+    feed.viewers.add(viewer)
+    feed.catch_up(viewer)
+    async with asyncio.timeout(10):
+        while viewer.busy:
+            await asyncio.sleep(0)
+    assert client.resets == 1 and viewer.position == feed.head
+
+
+async def test_counts_are_those_of_the_conversations_after_a_storm(db):
+    channel, chef = await add_channel(db), await add_account(db, "Chef", "chef_dag")
+    await _words(db)
+    await _storm(db, channel, chef, random.Random(4), 8, 15)
+    async with db.snapshot() as connection:
+        assert await board.recount(connection) == []
+
+
+async def test_torture(db, feed):
+    """16 writers, doorbells dropped, doubled and late, boards that come and go: every board ends equal."""
+    channel, chef = await add_channel(db), await add_account(db, "Chef", "chef_dag")
+    await _words(db)
+    dice, boards = random.Random(11), [await open_board(feed, db, chef) for _ in range(12)]
+    stop = asyncio.Event()
+
+    async def ring() -> None:
+        while not stop.is_set():
+            for _ in range(dice.choice([0, 1, 1, 2])):
+                await feed.step()
+            for viewer, client in boards:
+                if dice.random() < 0.1:
+                    client.full = not client.full
+                if dice.random() < 0.1:  # cut, and back from its position
+                    feed.viewers.discard(viewer)
+                else:
+                    feed.viewers.add(viewer)
+                    feed.catch_up(viewer)
+            await asyncio.sleep(dice.random() / 200)
+
+    ringing = asyncio.create_task(ring())
+    await _storm(db, channel, chef, dice, 16, 10)
+    stop.set()
+    await ringing
+    for viewer, client in boards:
+        client.full = False
+        feed.viewers.add(viewer)
+    await settle(feed, *(viewer for viewer, _ in boards))
+    expected = await fresh(feed, db, chef)
+    for _, client in boards:
+        assert live(client) == live(expected)
+        assert {s: n for s, n in client.counts.items() if s in ("new", "open", "department", "waiting") and n} == \
+            {s: n for s, n in expected.counts.items() if s in ("new", "open", "department", "waiting") and n}
+
+
+async def _words(db) -> None:
+    async with db.transaction() as connection:
+        await connection.execute("insert into label (name) values ('Afval')")
+        await connection.execute("insert into team (name) values ('Groen')")
+        await connection.execute("insert into close_reason (name_nl, name_en, outcome)"
+                                 " values ('Klaar', 'Done', 'answered')")
+
+
+async def _storm(db, channel: int, who: Scope, dice: random.Random, writers: int, rounds: int) -> None:
+    receipts = await receive(db, channel, *(paper(f"s{n}", {"id": f"s{n}", "from": f"p{n}@post.example"})
+                                            for n in range(10)))
+    moves = [("claim", {}), ("priority", {"to": 2}), ("label", {"add": [1]}), ("label", {"remove": [1]}),
+             ("team", {"to": 1}), ("assign", {"to": None, "was": who.account_id}), ("spam", {}), ("not_spam", {}),
+             ("move", {"to": "waiting", "was": "open"}), ("move", {"to": "open", "was": "waiting"}), ("reopen", {}),
+             ("close", {"reason": 1, "last": 1})]
+
+    async def write(number: int) -> None:
+        for turn in range(rounds):
+            if dice.random() < 0.2:
+                await bring(db, channel, paper(f"w{number}.{turn}", {
+                    "id": f"w{number}.{turn}", "answers": [f"s{dice.randrange(10)}"], "at": number * 100 + turn,
+                    "from": f"p{dice.randrange(10)}@post.example"}))
+                await make_intake(db).step(slow=False)
+            else:
+                verb, arguments = dice.choice(moves)
+                await act(db, who, dice.choice(receipts).reference, verb, **arguments)
+
+    await asyncio.gather(*(write(number) for number in range(writers)))
+
+
+async def test_the_same_action_again_gives_the_same_result_once(db):
+    channel, one = await add_channel(db), await add_account(db, "Een", "webcare")
+    receipt, = await receive(db, channel, paper("1", {"id": "m1"}))
+    results = await asyncio.gather(*(act(db, one, receipt.reference, "claim", key="k") for _ in range(3)))
+    async with db.connection() as connection:
+        assert await connection.fetchval("select count(*) from event where kind = 'claimed'") == 1
+    assert {result.version for result in results} == {results[0].version}
+
+
+async def test_two_who_claim_at_once_one_wins_and_the_other_is_told_who(db):
+    channel = await add_channel(db)
+    people = [await add_account(db, name, "webcare") for name in ("Sanne", "Joris", "Lotte", "Mehmet")]
+    for turn in range(10):
+        receipt, = await receive(db, channel, paper(f"{turn}", {"id": f"m{turn}", "from": f"p{turn}@post.example"}))
+        results = await asyncio.gather(*(act(db, who, receipt.reference, "claim") for who in people))
+        assert sorted(result.status for result in results) == [200, 409, 409, 409]
+        async with db.connection() as connection:
+            holder = await connection.fetchval("select a.name from conversation c join account a"
+                                               " on a.id = c.assignee_id where c.reference = $1", receipt.reference)
+        assert {result.values["name"] for result in results if not result.ok} == {holder}
