@@ -13,8 +13,9 @@ import asyncpg
 import structlog
 from aiohttp import web
 
-from connectors import connectors
+from connectors import Connector, connectors
 from newsroom import channel, collect, delivery, event, search, secret, term
+from newsroom import demo as demo_town
 from newsroom.database import Database, connect, migrate
 from newsroom.embedded import EmbeddedPostgres
 from newsroom.feed import Feed
@@ -82,7 +83,7 @@ async def database(settings: Settings) -> AsyncIterator[Settings]:
     """The settings with database addresses that work: of the embedded server when none is set. Migrated."""
     async with AsyncExitStack() as stack:
         if not settings.database_url:
-            server = await stack.enter_async_context(EmbeddedPostgres(settings.data / "postgres"))
+            server = await stack.enter_async_context(EmbeddedPostgres(settings.data))
             settings = replace(settings, database_url=server.url("newsroom"),
                                owner_database_url=server.url("newsroom_owner"))
         await migrate(settings.owner_database_url or settings.database_url)
@@ -90,12 +91,31 @@ async def database(settings: Settings) -> AsyncIterator[Settings]:
 
 
 @asynccontextmanager
-async def run(settings: Settings, web_part: bool = True, work_part: bool = True) -> AsyncIterator[House]:
+async def demo(settings: Settings, speed: float) -> AsyncIterator[tuple[House, str]]:
+    """Voorbeeldstad while it runs, with the path of a link that signs in as its chef dag. Always in an embedded
+    database of its own: the real one is never touched."""
+    apart = replace(settings, data=settings.data / "demo", database_url="", owner_database_url="",
+                    listen_database_url="", redis_url="", secret_key_file=None, organisation="Voorbeeldstad")
+    async with database(apart) as ready, run(ready, kinds=demo_town.demo_kinds()) as house:
+        now = datetime.now(UTC)
+        await demo_town.load(house.database, house.keys.signing_key("reply"), now)
+        path = await demo_town.sign_in_path(house.database, now)
+        task = asyncio.create_task(_guarded(demo_town.trickle(house.database, house.bell, speed), house.failed))
+        house.bell()
+        try:
+            yield house, path
+        finally:
+            await _end([task])
+
+
+@asynccontextmanager
+async def run(settings: Settings, web_part: bool = True, work_part: bool = True,
+              kinds: dict[str, type[Connector]] | None = None) -> AsyncIterator[House]:
     """The house while it runs. `settings` have working database addresses; see `database`."""
     async with AsyncExitStack() as stack:
         pool = await connect(settings.database_url, size=20)
         stack.push_async_callback(pool.close)
-        house = _compose(settings, pool)
+        house = _compose(settings, pool, kinds or connectors())
         await house.feed.start()
         tasks = [house.bell.run(), house.feed.run()]
         tasks += [live.keep_alive(house.site)] if web_part else []
@@ -108,14 +128,14 @@ async def run(settings: Settings, web_part: bool = True, work_part: bool = True)
         yield house
 
 
-def _compose(settings: Settings, pool: Database) -> House:
+def _compose(settings: Settings, pool: Database, kinds: dict[str, type[Connector]]) -> House:
     keys = secret.load(settings)
     bell = Doorbell(pool)
     render = Render(settings)
     site = application.make(pool, settings, render)
     feed = Feed(pool, Fragments(render), partial(live.rights_changed, site))
     bell.rings(feed.ring)
-    house = House(settings, pool, keys, feed, delivery.Writer(pool, bell), channel.Live(pool, connectors(), keys), bell,
+    house = House(settings, pool, keys, feed, delivery.Writer(pool, bell), channel.Live(pool, kinds, keys), bell,
                  asyncio.get_running_loop().create_future(), site)
     site[FEED], site[WRITER], site[BELL] = feed, house.writer, bell
     site[SIGNING], site[CONNECTOR], site[SOCKETS] = keys.signing_key, house.channels.connector, set()
@@ -123,12 +143,13 @@ def _compose(settings: Settings, pool: Database) -> House:
 
 
 async def _workers(house: House, stack: AsyncExitStack) -> list:
+    settings = house.settings
     parsers = Parsers()
     stack.push_async_callback(parsers.close)
-    intake = Intake(house.database, connectors(), parsers, house.keys.signing_key("reply"), house.bell)
+    intake = Intake(house.database, house.channels.kinds, parsers, house.keys.signing_key("reply"), house.bell)
     outbox = Outbox(house.database, house.channels.connector, house.keys.signing_key("reply"), house.bell)
     house.bell.rings(intake.wake, outbox.wake)
-    collector = collect.Collector(house.database, house.channels, house.bell)
+    collector = collect.Collector(house.database, house.channels, house.bell, settings.listen_database_url)
     return [intake.run(), outbox.run(), collector.run(), search.keep_indexed(house.database), _timer(house)]
 
 

@@ -1,0 +1,190 @@
+"""The command line: `newsroom COMMAND`. Every command explains itself with --help."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from newsroom import app, command, link
+from newsroom.settings import Settings, SettingsWrong, load
+
+PROG = "newsroom"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 1 it did not work, 2 the words or settings are wrong."""
+    given = parser().parse_args(arguments)
+    try:
+        settings = load(file=given.settings)
+    except SettingsWrong as wrong:
+        print(f"{PROG}: the settings are wrong.\n{wrong}", file=sys.stderr)
+        return 2
+    _log_to_stderr("warning" if settings.log_level == "info" and given.run is not serve else settings.log_level)
+    try:
+        return asyncio.run(given.run(settings, given)) or 0
+    except KeyboardInterrupt:
+        return 130
+    except command.Failed as failed:
+        print(f"{PROG}: {failed}", file=sys.stderr)
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands with their help."""
+    top = argparse.ArgumentParser(PROG, description="One hub for all contact of a municipality.",
+                                  epilog="Settings come from NEWSROOM_ variables; the README has the table.")
+    top.add_argument("--settings", type=Path, metavar="FILE", help="a file of NAME=value lines")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    _runs(commands)
+    _cares(commands)
+    _people(commands)
+    _channels(commands)
+    _mail(commands)
+    return top
+
+
+def _runs(commands) -> None:
+    add = commands.add_parser
+    one = add("serve", help="run everything in one process", description="Web pages, live sockets, reading and "
+              "sending in one process. Prints a one-time link while there are no users.")
+    one.set_defaults(run=serve, parts=(True, True))
+    one = add("web", help="run only the pages and live sockets", description="For several processes on one "
+              "database: run `newsroom work` beside it.")
+    one.set_defaults(run=serve, parts=(True, False))
+    one = add("work", help="run only the reading, sending and clocks", description="For several processes on one "
+              "database: run `newsroom web` beside it.")
+    one.set_defaults(run=serve, parts=(False, True))
+    one = add("demo", help="run the invented municipality Voorbeeldstad", description="Its data are kept apart, in "
+              "the folder demo of NEWSROOM_DATA. Nothing is really sent.")
+    one.add_argument("--speed", type=float, default=1.0, metavar="N", help="how fast messages come in; 0: none")
+    one.set_defaults(run=demo)
+    one = add("migrate", help="bring the database's tables up to date", description="Safe to repeat; `serve` does "
+              "it too. Wants the owner's address in NEWSROOM_OWNER_DATABASE_URL when that is another role.")
+    one.set_defaults(run=migrate)
+
+
+def _cares(commands) -> None:
+    one = commands.add_parser("check", help="try every setting and channel and say what is wrong",
+                              description="Exit code 1 when something is wrong.")
+    one.add_argument("--quick", action="store_true", help="only the database and its tables")
+    one.add_argument("--language", choices=("nl", "en"), default="nl")
+    one.set_defaults(run=command.check)
+    tokens = commands.add_parser("token", help="tokens for programs that deliver messages")
+    tokens = tokens.add_subparsers(metavar="WHAT", required=True)
+    one = tokens.add_parser("add", help="make a token; it is shown once")
+    one.add_argument("name", help="what it is for")
+    one.add_argument("--channel", required=True, metavar="NAME", help="the channel it may deliver into")
+    one.set_defaults(run=command.add_token)
+    one = tokens.add_parser("list", help="all tokens, without their text")
+    one.set_defaults(run=command.list_tokens)
+    one = tokens.add_parser("revoke", help="make a token worthless")
+    one.add_argument("id", type=int)
+    one.set_defaults(run=command.revoke_token)
+
+
+def _people(commands) -> None:
+    users = commands.add_parser("user", help="people who may sign in").add_subparsers(metavar="WHAT", required=True)
+    one = users.add_parser("add", help="make an account; prints a one-time link to choose a password")
+    one.add_argument("email")
+    one.add_argument("name", help='such as "Sanne Vos"')
+    one.add_argument("--role", action="append", default=[], dest="roles", metavar="ROLE",
+                     help="webcare, chef_dag, content_director, supervisor, analyst or admin; may be given more often")
+    one.set_defaults(run=command.add_user)
+    one = users.add_parser("list", help="everybody, with roles")
+    one.set_defaults(run=command.list_users)
+    one = users.add_parser("disable", help="end somebody's access; their open work goes back to triage")
+    one.add_argument("email")
+    one.set_defaults(run=command.disable_user)
+
+
+def _channels(commands) -> None:
+    channels = commands.add_parser("channel", help="mailboxes, forms and other channels")
+    channels = channels.add_subparsers(metavar="WHAT", required=True)
+    one = channels.add_parser("add", help="make a channel and test its settings")
+    one.add_argument("kind", help="email, web_form or another installed connector")
+    one.add_argument("name", help='as on the board, such as "E-mail info@"')
+    one.add_argument("--set", action="append", default=[], dest="values", metavar="FIELD=VALUE",
+                     help="a setting; FIELD=@FILE reads it from a file, which keeps secrets out of the history")
+    one.add_argument("--mode", choices=("reading", "live", "paused"), default="reading",
+                     help="reading: it reads along and sends nothing (default)")
+    one.set_defaults(run=command.add_channel)
+    one = channels.add_parser("list", help="all channels with their health")
+    one.set_defaults(run=command.list_channels)
+    for name, run, text in (("check", command.check_channel, "try a channel's settings step by step"),
+                            ("pause", command.pause_channel, "stop reading and sending; nothing is lost")):
+        one = channels.add_parser(name, help=text)
+        one.add_argument("name")
+        one.set_defaults(run=run)
+
+
+def _mail(commands) -> None:
+    mail = commands.add_parser("mail", help="mail in files").add_subparsers(metavar="WHAT", required=True)
+    one = mail.add_parser("show", help="how mails are read, one JSON object a line")
+    one.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    one.add_argument("--json", action="store_true", help="as JSON; the only form there is")
+    one.set_defaults(run=command.show_mail)
+    one = mail.add_parser("import", help="bring in old mail as closed history; safe to repeat")
+    one.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="mail files, folders (also Maildir) or mbox")
+    one.add_argument("--channel", required=True, metavar="NAME")
+    one.set_defaults(run=command.import_mail)
+
+
+async def serve(settings: Settings, given: argparse.Namespace) -> None:
+    """Run the given parts until told to stop."""
+    async with app.database(settings) as ready, app.run(ready, *given.parts) as house:
+        if given.parts[0]:
+            async with house.database.transaction() as connection:
+                # whether anybody can sign in
+                empty = not await connection.fetchval("select exists (select from account)")
+                path = await link.make(connection, "start", None, datetime.now(UTC)) if empty else "/"
+            print(f"Newsroom: {ready.address}{path}", flush=True)
+        await _until_stopped(house)
+
+
+async def demo(settings: Settings, given: argparse.Namespace) -> None:
+    """Run Voorbeeldstad, in a database of its own."""
+    async with app.demo(settings, given.speed) as (house, path):
+        print(f"Voorbeeldstad: {house.settings.address}{path}", flush=True)
+        await _until_stopped(house)
+
+
+async def migrate(settings: Settings, given: argparse.Namespace) -> None:
+    """Apply what was not applied yet."""
+    applied = await command.migrate(settings)
+    print("\n".join(applied) if applied else "Up to date.")
+
+
+async def _until_stopped(house: app.House) -> None:
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    waiting = asyncio.create_task(stopped.wait())
+    await asyncio.wait({waiting, house.failed}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if house.failed.done():
+        with contextlib.suppress(Exception):
+            house.failed.result()
+        raise command.Failed("a part of the program stopped; the lines above say which")
+
+
+def _log_to_stderr(level: str) -> None:
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level,
+                    structlog.processors.TimeStamper(fmt="iso", utc=True), structlog.processors.format_exc_info,
+                    structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr))
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # it repeats what we log ourselves
+
+
+if __name__ == "__main__":
+    sys.exit(main())
