@@ -30,8 +30,8 @@ asyncio.run(main())
 
 
 async def start(url: str, limit: str) -> asyncio.subprocess.Process:
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", WORKER, url, limit, stdout=asyncio.subprocess.PIPE,
-                                                   stderr=asyncio.subprocess.DEVNULL)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WORKER, url, limit, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL)
     assert await process.stdout.readline() == b"ready\n"
     return process
 
