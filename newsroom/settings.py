@@ -68,9 +68,8 @@ def load(environment: Mapping[str, str] | None = None, file: Path | None = None)
         if name.startswith(PREFIX) and name not in known and name != PREFIX + "SETTINGS":
             wrong.append(f"{name}: this setting does not exist. Check the spelling.")
     values = {f.name: _read(name, given[name], f, wrong) for name, f in known.items() if given.get(name, "") != ""}
-    if not wrong:
-        settings = Settings(**values)
-        _check(settings, wrong)
+    settings = Settings(**{name: value for name, value in values.items() if value is not None})
+    _check(settings, wrong)
     if wrong:
         raise SettingsWrong("\n".join(wrong))
     return settings

@@ -29,10 +29,8 @@ def test_every_file_that_a_document_names_exists():
 def test_all_mistakes_in_the_settings_are_told_at_once():
     with pytest.raises(SettingsWrong) as wrong:
         load({"NEWSROOM_PORT": "none", "NEWSROOM_REDIS_URL": "http://x", "NEWSROOM_PROT": "1"})
-    assert len(str(wrong.value).splitlines()) == 2  # a value that cannot be read and a name that does not exist
-    with pytest.raises(SettingsWrong) as wrong:
-        load({"NEWSROOM_REDIS_URL": "http://x", "NEWSROOM_LOG_LEVEL": "loud"})
-    assert len(str(wrong.value).splitlines()) == 2
+    assert sorted(line.partition(":")[0] for line in str(wrong.value).splitlines()) == [
+        "NEWSROOM_PORT", "NEWSROOM_PROT", "NEWSROOM_REDIS_URL"]
 
 
 def test_a_file_gives_settings_and_the_environment_wins(tmp_path):

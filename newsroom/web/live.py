@@ -1,0 +1,188 @@
+"""The live socket: a board or conversation that stays true. Frames are those of the feed, written as they are."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from contextlib import suppress
+from time import time
+from typing import Any
+
+import msgspec
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from newsroom import access, conversation, session
+from newsroom.conversation import NotFound
+from newsroom.database import Database
+from newsroom.feed import SUBSCRIPTIONS, Viewer
+from newsroom.web.keys import CLOCK, DATABASE, FEED, SCOPE, SESSION, log
+from newsroom.web.render import language_of
+from newsroom.web.routes import Routes
+from newsroom.web.security import check_origin
+
+PING_SECONDS = 15.0  # a client that hears nothing for longer than 20 s says so
+BEHIND_BYTES = 256 * 1024  # in the write buffer: the socket is behind and keeps its position only
+CUT_BYTES = 2 * 1024 * 1024  # in the write buffer: closed, to come back from its position
+RECHECK_SECONDS = 5.0  # how long a session that was ended may still hear
+LONGEST_FRAME = 4096  # bytes from a client; it only subscribes and pings
+SIGNED_OUT, COME_BACK, FETCH_PAGE = 4401, 4408, 4410
+SOCKETS: web.AppKey[set[Board]] = web.AppKey("sockets")
+
+encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder().decode
+
+
+def routes(add: Routes) -> None:
+    add.page("GET", "/live", live, "signed_in", name="live")
+
+
+class Board:
+    """One socket, as the feed sees it."""
+
+    __slots__ = ("_response", "_transport", "viewer", "account_id", "session_hash")
+
+    def __init__(self, response: web.WebSocketResponse, request: web.Request):
+        self._response = response
+        self._transport = request.transport
+        self.viewer: Viewer | None = None
+        self.account_id = request[SCOPE].account_id
+        self.session_hash = request[SESSION].token_hash
+
+    def write(self, text: bytes) -> bool:
+        """Write a text frame without waiting. False: the buffer is full, nothing was written.
+
+        Writing straight to the transport, beside aiohttp's own writer, is sound because that writer never leaves
+        half a frame and compression is off on this socket.
+        """
+        transport = self._transport
+        if self._response.closed or transport is None or transport.is_closing():
+            return False
+        waiting = transport.get_write_buffer_size()
+        if waiting > CUT_BYTES:
+            self.close(COME_BACK)
+        if waiting > BEHIND_BYTES:
+            return False
+        transport.write(frame(text))
+        return True
+
+    def close(self, code: int) -> None:
+        with suppress(RuntimeError):
+            _closing.add(task := asyncio.create_task(self._close(code)))
+            task.add_done_callback(_closing.discard)
+
+    async def _close(self, code: int) -> None:
+        with suppress(ConnectionError, TimeoutError):
+            async with asyncio.timeout(1):
+                await self._response.close(code=code)
+        if self._transport is not None:
+            self._transport.abort() if code == COME_BACK else self._transport.close()
+
+
+_closing: set[asyncio.Task] = set()
+
+
+def frame(text: bytes) -> bytes:
+    """A server's WebSocket text frame (RFC 6455, section 5.2): final, not masked."""
+    length = len(text)
+    if length < 126:
+        return bytes((0x81, length)) + text
+    if length < 65536:
+        return struct.pack("!BBH", 0x81, 126, length) + text
+    return struct.pack("!BBQ", 0x81, 127, length) + text
+
+
+async def live(request: web.Request) -> web.StreamResponse:
+    """Open at `?since=<epoch>.<position>`; from there every change, or `reset`."""
+    check_origin(request)
+    response = web.WebSocketResponse(compress=False, max_msg_size=LONGEST_FRAME, autoping=True, timeout=1.0)
+    await response.prepare(request)
+    board, feed = Board(response, request), request.app[FEED]
+    epoch, position = _since(request.query.get("since", ""))
+    stale = epoch != feed.epoch or position > feed.head
+    board.viewer = Viewer(board, request[SCOPE], language_of(request), feed.head if stale else position)
+    board.write(encode({"t": "hello", "epoch": feed.epoch, "head": feed.head, "now": time(),
+                        "me": request[SCOPE].account_id, "db": feed.reachable}))
+    if stale:
+        board.write(encode({"t": "reset", "head": feed.head}))
+    request.app[SOCKETS].add(board)
+    feed.viewers.add(board.viewer)
+    feed.catch_up(board.viewer)
+    try:
+        async for message in response:
+            if message.type is WSMsgType.TEXT:
+                await _heard(request, board, message.data)
+            else:
+                await response.close(code=WSCloseCode.UNSUPPORTED_DATA)
+    finally:
+        feed.viewers.discard(board.viewer)
+        request.app[SOCKETS].discard(board)
+    return response
+
+
+async def keep_alive(app: web.Application) -> None:
+    """Ping everybody, look again at who is behind, and cut those whose session ended; until cancelled."""
+    last_ping = 0.0
+    while True:
+        await asyncio.sleep(RECHECK_SECONDS)
+        now, feed = time(), app[FEED]
+        if now - last_ping >= PING_SECONDS:
+            last_ping = now
+            ping = encode({"t": "p", "head": feed.head, "now": now})
+            for board in list(app[SOCKETS]):
+                board.write(ping)
+        for board in list(app[SOCKETS]):
+            feed.catch_up(board.viewer)
+        try:
+            await _cut_ended(app)
+        except Exception as error:  # the database may be away: asked again in a moment
+            log.warning("sessions not checked", error=type(error).__name__)
+
+
+def rights_changed(app: web.Application, account_id: int) -> None:
+    """Somebody's rights changed: their boards load again with the new ones."""
+    for board in list(app[SOCKETS]):
+        if board.account_id == account_id:
+            board.close(FETCH_PAGE)
+
+
+async def close_all(app: web.Application) -> None:
+    """We stop: boards come back to whoever serves next."""
+    await asyncio.gather(*(board._close(WSCloseCode.GOING_AWAY) for board in list(app[SOCKETS])))
+
+
+async def _cut_ended(app: web.Application) -> None:
+    boards = list(app[SOCKETS])
+    if not boards:
+        return
+    async with app[DATABASE].connection() as connection:
+        alive = await session.keep_all(connection, {board.session_hash for board in boards}, app[CLOCK]())
+    for board in boards:
+        if board.session_hash not in alive:
+            board.close(SIGNED_OUT)
+
+
+async def _heard(request: web.Request, board: Board, text: str) -> None:
+    """What a client may say: which conversations it follows, and that it is there."""
+    try:
+        said = decode(text)
+        wanted = [str(one) for one in said.get("ids", ())][:SUBSCRIPTIONS] if said.get("t") == "sub" else None
+    except (msgspec.DecodeError, AttributeError, TypeError, UnicodeError):
+        return
+    if wanted is not None:
+        board.viewer.follows = await _visible(request.app[DATABASE], request[SCOPE], wanted)
+
+
+async def _visible(database: Database, scope: access.Scope, references: list[str]) -> frozenset[int]:
+    found = set()
+    async with database.connection() as connection:
+        for reference in references:
+            with suppress(NotFound):
+                found.add((await conversation.find(connection, reference, scope)).id)
+    return frozenset(found)
+
+
+def _since(text: str) -> tuple[str, int]:
+    epoch, _, position = text.partition(".")
+    return epoch, int(position) if position.isdecimal() else 0
+
+
