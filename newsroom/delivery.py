@@ -76,11 +76,16 @@ async def store(connection: Connection, items: Sequence[tuple[int, Delivery]],
         elif strict:
             receipts.append(Receipt(id, reference, False, differs=True))
         else:
-            other = Delivery(DeliveryKey(f"{row[1][:900]}#{row[2].hex()}"), item.body, item.received_at,
-                             item.content_type, {**item.meta, "same_key_other_bytes": row[1]})
-            first = (await store(connection, [(channel_id, other)]))[0]
+            first = (await store(connection, [(channel_id, under_own_key(item))]))[0]
             receipts.append(Receipt(first.id, first.reference, first.fresh, differs=True))
     return receipts
+
+
+def under_own_key(item: Delivery) -> Delivery:
+    """The same delivery under a key that holds its hash, for the second one with other bytes."""
+    key = item.key[:LONGEST_KEY]
+    return Delivery(DeliveryKey(f"{key[:900]}#{hashlib.sha256(item.body).hexdigest()}"), item.body, item.received_at,
+                    item.content_type, {**item.meta, "same_key_other_bytes": key})
 
 
 async def _insert(connection: Connection, rows: Sequence[tuple]) -> dict[tuple[int, str], tuple]:
@@ -129,7 +134,7 @@ class Writer:
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
             try:
                 await self._write(batch)
-            except (asyncpg.PostgresError, OSError) as error:
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
                 await self._one_by_one(batch, error)
             self._stored()
 
@@ -140,7 +145,7 @@ class Writer:
                     await self._write([item])
                 else:
                     raise error
-            except (asyncpg.PostgresError, OSError) as own:
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as own:
                 if not item[2].done():
                     item[2].set_exception(own)
 
@@ -190,6 +195,25 @@ async def original(connection: Connection, id: int, start: int, size: int) -> by
     # one piece of the original
     return await connection.fetchval("select substring(body from $2 for $3) from delivery where id = $1",
                                      id, start + 1, size) or b""
+
+
+async def look(connection: Connection, channel_id: int, reference: str) -> dict[str, str] | None:
+    """What the source may know of a delivery: its reference, when it came, and how far it is."""
+    # one delivery of this source
+    row = await connection.fetchrow("select reference, received_at, state, problem from delivery"
+                                    " where channel_id = $1 and reference = $2", channel_id, reference)
+    if row is None:
+        return None
+    state = "unreadable" if row["problem"] else "read" if row["state"] == "done" else "received"
+    return {"reference": row["reference"], "received_at": row["received_at"].isoformat(), "state": state}
+
+
+async def known(connection: Connection, channel_id: int, key: str) -> tuple[str, datetime, bytes] | None:
+    """Reference, moment and SHA-256 of the delivery with this key, when it is here."""
+    # sent before?
+    row = await connection.fetchrow("select reference, received_at, sha256 from delivery"
+                                    " where channel_id = $1 and key = $2", channel_id, key)
+    return tuple(row) if row else None
 
 
 async def waiting(connection: Connection) -> dict[str, int | datetime | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from connectors import Delivery, ExternalId, Incoming
+from connectors import Attachment, Delivery, ExternalId, Incoming
 from connectors.web_form import values
 
 Value = str | int | float | bool | None | list[str]
@@ -52,5 +52,10 @@ def read(delivery: Delivery) -> Incoming:
     masked = text != body.text or subject != body.subject or any(values.MASK in value for _, value in details)
     return Incoming(ExternalId(delivery.key), delivery.received_at, author, subject=subject, text=text,
                     details=tuple(details), language=body.language[:8],
-                    attachments=tuple(values.file(one.name, one.content, one.type) for one in body.files),
+                    attachments=files(body),
                     problems=(values.MASKED,) if masked else ())
+
+
+def files(body: Message) -> tuple[Attachment, ...]:
+    """The files, unpacked. Raises ValueError for one that is not base64."""
+    return tuple(values.file(one.name, one.content, one.type) for one in body.files)

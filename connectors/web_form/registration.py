@@ -72,6 +72,32 @@ def read(delivery: Delivery) -> Incoming:
         attachments=tuple(found.files), problems=(values.MASKED,) if found.masked else ())
 
 
+def files(body: bytes) -> list[str]:
+    """The contents of the files, still in base64; none when the body cannot be read."""
+    found: list[str] = []
+
+    def look(value: Any) -> None:
+        if _is_file(value):
+            found.append(value["content"])
+        elif isinstance(value, dict | list):
+            for inner in value.values() if isinstance(value, dict) else value:
+                look(inner)
+
+    try:
+        look(_decode(body).values)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return []
+    return found
+
+
+def same(one: bytes, other: bytes) -> bool:
+    """Whether two bodies hold the same values: a second try has another time in its metadata."""
+    try:
+        return _decode(one).values == _decode(other).values
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return False
+
+
 @dataclass(slots=True)
 class _Found:
     """What a walk through the values gathers."""

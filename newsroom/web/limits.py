@@ -1,0 +1,27 @@
+"""How much each entrance takes, in one place. The table in README.md says the same; a test compares them.
+
+What is over a limit gets an answer that says which one, and nothing of it is stored.
+"""
+
+from __future__ import annotations
+
+from newsroom.limit import Limit
+
+# deliveries as JSON, and registrations of Open Formulieren
+JSON_BYTES = 1_000_000  # of the body, the files in it apart
+FILES_BYTES = 20_000_000  # of all files in one delivery, unpacked from base64
+FILES = 20  # in one delivery
+FIELDS = 200  # in one delivery
+BODY_BYTES = JSON_BYTES + FILES_BYTES * 4 // 3 + FILES * 4  # base64 takes four bytes for three
+KEY_CHARACTERS = 255  # of an Idempotency-Key
+
+# forms on our own pages
+FORM_FILES = 5
+FORM_FILE_BYTES = 10_000_000  # of one file
+FORM_FILES_BYTES = 20_000_000  # of all files of one form
+FORM_BODY_BYTES = FORM_FILES * FORM_FILE_BYTES + 2_000_000  # so that what is too large can be told file by file
+ANSWER_CHARACTERS = 10_000  # of one answer, whatever the form asks
+FORM_SENDS = (Limit(5, 60), Limit(30, 3600))  # forms sent from one address
+FORM_UPLOADS = (Limit(10, 60), Limit(60, 3600))  # pages with files from one address
+PATIENCE_SECONDS = 3  # nobody fills in a form faster
+STATE_SECONDS = 86_400  # how long a form can be filled in before its files are gone
