@@ -14,9 +14,10 @@ import structlog
 from aiohttp import web
 
 from connectors import Connector, connectors
-from newsroom import channel, collect, delivery, event, search, secret, term
+from newsroom import channel, collect, delivery, nightly, search, secret, term
 from newsroom import demo as demo_town
 from newsroom.database import Database, connect, migrate
+from newsroom.doorbell import Doorbell
 from newsroom.embedded import EmbeddedPostgres
 from newsroom.feed import Feed
 from newsroom.intake import Intake
@@ -48,34 +49,6 @@ class House:
     bell: Doorbell
     failed: asyncio.Future  # gets the error of a background part that stopped
     site: web.Application
-
-
-class Doorbell:
-    """Rings after commits: here at once, and for other processes once per turn of the loop."""
-
-    def __init__(self, database: Database):
-        self._database = database
-        self._here: list = []
-        self._due = asyncio.Event()
-
-    def rings(self, *listeners) -> None:
-        self._here += listeners
-
-    def __call__(self) -> None:
-        for listener in self._here:
-            listener()
-        self._due.set()
-
-    async def run(self) -> None:
-        """Tell other processes, until cancelled."""
-        while True:
-            await self._due.wait()
-            self._due.clear()
-            try:
-                async with self._database.connection() as connection:
-                    await event.ring(connection)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                log.warning("doorbell waits for the database")  # the readers poll
 
 
 @asynccontextmanager
@@ -130,7 +103,7 @@ async def run(settings: Settings, web_part: bool = True, work_part: bool = True,
 
 def _compose(settings: Settings, pool: Database, kinds: dict[str, type[Connector]]) -> House:
     keys = secret.load(settings)
-    bell = Doorbell(pool)
+    bell = Doorbell(pool, settings.listen_database_url, settings.redis_url)
     render = Render(settings)
     site = application.make(pool, settings, render)
     feed = Feed(pool, Fragments(render), partial(live.rights_changed, site))
@@ -150,7 +123,8 @@ async def _workers(house: House, stack: AsyncExitStack) -> list:
     outbox = Outbox(house.database, house.channels.connector, house.keys.signing_key("reply"), house.bell)
     house.bell.rings(intake.wake, outbox.wake)
     collector = collect.Collector(house.database, house.channels, house.bell, settings.listen_database_url)
-    return [intake.run(), outbox.run(), collector.run(), search.keep_indexed(house.database), _timer(house)]
+    return [intake.run(), outbox.run(), collector.run(), search.keep_indexed(house.database), _timer(house),
+            nightly.run(house.database)]
 
 
 async def _timer(house: House) -> None:

@@ -24,15 +24,22 @@ from newsroom.placement import Arrival, Configuration, clean, home, keys, place,
 PARTY_LOCK = 7263  # first half of the advisory lock's key; the second is a hash of the party
 
 async def arrive(connection: Connection, pairs: Sequence[tuple[Stored, Sequence[Incoming]]], house: Configuration,
-                 at: datetime) -> None:
-    """Write what was read. The same delivery again, in any order, from any worker, changes nothing more."""
+                 at: datetime) -> dict[int, str]:
+    """Write what was read. The same delivery again, in any order, from any worker, changes nothing more.
+
+    Returns why deliveries made no message of their own: {delivery id: `again`, `own` or `copy`}.
+    """
     arrivals = [Arrival(stored, number, item, keys(stored.channel_id, item, house), home(stored.channel_id, item, house))
                 for stored, items in pairs for number, item in enumerate(items)]
     await _lock_parties(connection, arrivals)
-    arrivals = await _fresh(connection, arrivals, at)
-    arrivals = await _not_ours(connection, arrivals, at)
-    if arrivals:
-        await write(connection, arrivals, await place(connection, arrivals, house, at), house, at)
+    fresh = await _fresh(connection, arrivals, at)
+    theirs = await _not_ours(connection, fresh, at)
+    if theirs:
+        await write(connection, theirs, await place(connection, theirs, house, at), house, at)
+    why = {arrival.stored.id: "again" for arrival in arrivals}
+    why |= {arrival.stored.id: "own" for arrival in fresh}
+    why |= {arrival.stored.id: "copy" if arrival.copy else "" for arrival in theirs}
+    return why
 
 
 async def _lock_parties(connection: Connection, arrivals: Sequence[Arrival]) -> None:

@@ -168,13 +168,13 @@ async def claim(connection: Connection, limit: int, slow: bool = False) -> list[
     return [_stored(row) for row in rows]
 
 
-async def done(connection: Connection, ids: Sequence[int], problems: Mapping[int, str]) -> None:
-    """Mark deliveries as read, with what went wrong for some."""
+async def done(connection: Connection, outcomes: Mapping[int, str]) -> None:
+    """Mark deliveries as read: {id: what is to be said of it, or empty}. A replay keeps what was said first."""
     # read: never claimed again
     await connection.execute(
-        "update delivery set state = 'done', problem = w.problem"
-        " from unnest($1::bigint[], $2::text[]) as w(id, problem) where delivery.id = w.id",
-        list(ids), [problems.get(id, "") for id in ids])
+        "update delivery set state = 'done', problem = case when w.problem = 'again' and delivery.problem <> ''"
+        " then delivery.problem else w.problem end from unnest($1::bigint[], $2::text[]) as w(id, problem) where delivery.id = w.id",
+        list(outcomes), list(outcomes.values()))
 
 
 async def set_slow(connection: Connection, ids: Sequence[int]) -> None:
@@ -186,7 +186,7 @@ async def set_slow(connection: Connection, ids: Sequence[int]) -> None:
 async def replay(connection: Connection, ids: Sequence[int]) -> None:
     """Have deliveries read again, after a parser was mended. Reading twice gives the same messages."""
     # back to the start of the road
-    await connection.execute("update delivery set state = 'new', problem = '' where id = any($1::bigint[])",
+    await connection.execute("update delivery set state = 'new' where id = any($1::bigint[])",
                              list(ids))
 
 

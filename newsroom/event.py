@@ -14,8 +14,6 @@ from typing import Any
 
 from newsroom.database import Connection
 
-DOORBELL = "newsroom_event"  # NOTIFY channel; carries no content
-
 KINDS = {
     "received": "a message came in",
     "answered_elsewhere": "a colleague answered from another program",
@@ -118,9 +116,3 @@ async def history(connection: Connection, conversation_id: int) -> list[Event]:
         "select id, at, kind, conversation_id, message_id, actor_id, before, after, key, data"
         " from event where conversation_id = $1 order by id", conversation_id)
     return [Event(**row) for row in rows]
-
-
-async def ring(connection: Connection) -> None:
-    """Ring the doorbell: once per batch, after the commit, from one connection."""
-    # wake the readers; they ask the table
-    await connection.execute("select pg_notify($1, '')", DOORBELL)

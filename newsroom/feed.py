@@ -104,11 +104,6 @@ class Feed:
 
     async def run(self) -> None:
         """Follow the event table, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen())
-            tasks.create_task(self._follow())
-
-    async def _follow(self) -> None:
         while True:
             try:
                 async with asyncio.timeout(POLL_SECONDS):
@@ -124,21 +119,6 @@ class Feed:
                 self._reach(False)
                 log.error("feed waits for the database", error=type(error).__name__)
                 await asyncio.sleep(POLL_SECONDS / 4)
-
-    async def _listen(self) -> None:
-        """The doorbell of other processes. When it is lost the poll goes on."""
-        while True:
-            try:
-                connection = await asyncpg.connect(self._database.url)
-                try:
-                    await connection.add_listener(event.DOORBELL, lambda *_: self.ring())
-                    self.ring()
-                    while not connection.is_closed():
-                        await asyncio.sleep(POLL_SECONDS)
-                finally:
-                    await connection.close(timeout=1)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
-                await asyncio.sleep(POLL_SECONDS)
 
     async def step(self) -> bool:
         """Read one batch of events and tell everybody at the head. False: there were none."""

@@ -130,10 +130,11 @@ class Intake:
             await delivery.set_slow(connection, later)
         ready = [(one.stored, one.items) for one in found if one.items is not None]
         if ready:
-            await arrival.arrive(connection, ready, await self._configuration(connection), datetime.now(UTC))
-            problems = {stored.id: item.problems[-1] for stored, items in ready for item in items
-                        if "unreadable" in item.problems}
-            await delivery.done(connection, [stored.id for stored, _ in ready], problems)
+            problems = await arrival.arrive(connection, ready, await self._configuration(connection),
+                                            datetime.now(UTC))
+            problems |= {stored.id: item.problems[-1] for stored, items in ready for item in items
+                         if "unreadable" in item.problems}
+            await delivery.done(connection, problems)
 
     async def _read(self, claimed: Sequence[Stored], quick: bool) -> list[Read]:
         found: list[Read] = []

@@ -1,0 +1,105 @@
+"""The doorbell: "look now", after a commit. It carries no content; when it is lost, the readers' polls go on.
+
+Within a process it is a call. Between processes it is Redis when that is set, else PostgreSQL's NOTIFY, rung once
+per turn of the loop from one connection: inside parallel writing transactions NOTIFY would halve the commits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import asyncpg
+import redis.asyncio
+import structlog
+from redis.exceptions import RedisError
+
+from newsroom.database import Database
+
+CHANNEL = "newsroom_event"
+RETRY_SECONDS = 2.0
+AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, RedisError, TimeoutError)
+
+log = structlog.get_logger()
+
+
+class Doorbell:
+    """Call it after each commit that stored a delivery or wrote an event."""
+
+    def __init__(self, database: Database, listen_url: str = "", redis_url: str = ""):
+        self._database = database
+        self._listen_url = listen_url or database.url
+        self._redis_url = redis_url
+        self._listeners: list[Callable[[], None]] = []
+        self._due = asyncio.Event()
+
+    def rings(self, *listeners: Callable[[], None]) -> None:
+        """Call these, without waiting, whenever it rings here or in another process."""
+        self._listeners += listeners
+
+    def __call__(self) -> None:
+        self._wake()
+        self._due.set()
+
+    async def run(self) -> None:
+        """Tell other processes and hear them, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tell())
+            tasks.create_task(self._hear())
+
+    def _wake(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+    async def _tell(self) -> None:
+        client = redis.asyncio.from_url(self._redis_url) if self._redis_url else None
+        try:
+            while True:
+                await self._due.wait()
+                self._due.clear()
+                try:
+                    if client is not None:
+                        await client.publish(CHANNEL, "")
+                    else:
+                        async with self._database.connection() as connection:
+                            # wake the readers of other processes; they ask the table
+                            await connection.execute("select pg_notify($1, '')", CHANNEL)
+                except AWAY as error:
+                    log.warning("doorbell not rung", error=type(error).__name__)
+        finally:
+            if client is not None:
+                await client.aclose()
+
+    async def _hear(self) -> None:
+        said = False
+        while True:
+            try:
+                await (self._hear_redis() if self._redis_url else self._hear_postgres())
+            except AWAY as error:
+                if not said:
+                    log.warning("doorbell not heard", error=type(error).__name__)
+                said = True
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _hear_redis(self) -> None:
+        # without a time limit on reading: redis-py's own default of 5 s ends a quiet subscription
+        client = redis.asyncio.from_url(self._redis_url, socket_timeout=None, health_check_interval=15)
+        try:
+            async with client.pubsub(ignore_subscribe_messages=True) as subscription:
+                await subscription.subscribe(CHANNEL)
+                self._wake()
+                async for _ in subscription.listen():
+                    self._wake()
+        finally:
+            await client.aclose()
+
+    async def _hear_postgres(self) -> None:
+        connection = await asyncpg.connect(self._listen_url)
+        ended = asyncio.Event()
+        connection.add_termination_listener(lambda _: ended.set())
+        try:
+            await connection.add_listener(CHANNEL, lambda *_: self._wake())
+            self._wake()
+            await ended.wait()
+        finally:
+            connection.terminate()
