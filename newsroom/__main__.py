@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from newsroom import app, command, link
+from newsroom import account, app, command, link
 from newsroom.settings import Settings, SettingsWrong, load
 
 PROG = "newsroom"
@@ -143,9 +143,8 @@ async def serve(settings: Settings, given: argparse.Namespace) -> None:
     async with app.database(settings) as ready, app.run(ready, *given.parts) as house:
         if given.parts[0]:
             async with house.database.transaction() as connection:
-                # whether anybody can sign in
-                empty = not await connection.fetchval("select exists (select from account)")
-                path = await link.make(connection, "start", None, datetime.now(UTC)) if empty else "/"
+                path = "/" if await account.anybody(connection) else \
+                    await link.make(connection, "start", None, datetime.now(UTC))
             print(f"Newsroom: {ready.address}{path}", flush=True)
         await _until_stopped(house)
 

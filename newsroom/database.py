@@ -44,6 +44,12 @@ class Database:
         async with self.pool.acquire() as connection:
             yield connection
 
+    async def answers(self) -> None:
+        """Raise when the database does not answer."""
+        async with self.connection() as connection:
+            # any answer will do
+            await connection.fetchval("select 1")
+
     async def close(self) -> None:
         await self.pool.close()
 

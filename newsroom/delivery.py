@@ -158,7 +158,10 @@ class Writer:
 
 
 async def claim(connection: Connection, limit: int, slow: bool = False) -> list[Stored]:
-    """Lock up to `limit` unread deliveries, oldest first, until this transaction ends."""
+    """Lock up to `limit` unread deliveries, oldest first, until this transaction ends; it may rest while they are
+    read."""
+    # reading may take longer than a transaction usually rests
+    await connection.execute("set local idle_in_transaction_session_timeout = '60s'")
     # the next work, passing over what another worker holds
     rows = await connection.fetch(
         "select d.id, d.channel_id, c.kind, d.reference, d.key, d.body, d.received_at, d.content_type, d.meta"

@@ -16,7 +16,7 @@ import asyncpg
 import structlog
 
 from connectors import Author, Connector, ExternalId, Incoming, Kind
-from newsroom import arrival, delivery, term
+from newsroom import arrival, delivery, placement
 from newsroom.database import RETRY, Connection, Database
 from newsroom.delivery import Stored
 from newsroom.parser import Parsers, Slow, Unreadable, read
@@ -113,8 +113,6 @@ class Intake:
 
     async def _batch(self, slow: bool, limit: int, refuse: bool = False) -> int:
         async with self._database.transaction() as connection:
-            # reading may take longer than a transaction usually rests
-            await connection.execute("set local idle_in_transaction_session_timeout = '60s'")
             claimed = _bounded(await delivery.claim(connection, limit, slow))
             if not claimed:
                 return 0
@@ -161,13 +159,7 @@ class Intake:
 
     async def _configuration(self, connection: Connection) -> Configuration:
         if self._house is None or monotonic() - self._house_at > HOUSE_SECONDS:
-            # where each channel's messages go
-            channels = {row["id"]: (row["team_id"], row["address"]) for row in await connection.fetch(
-                "select id, team_id, lower(address) as address from channel order by id")}
-            # teams behind a wall
-            restricted = await connection.fetch("select id from team where restricted")
-            self._house = Configuration(await term.load(connection), channels,
-                                        frozenset(row["id"] for row in restricted), self._secret)
+            self._house = await placement.configuration(connection, self._secret)
             self._house_at = monotonic()
         return self._house
 

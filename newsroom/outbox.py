@@ -8,37 +8,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import structlog
 
 from connectors import ChannelError, Connector, Outgoing, Refused, Sent, SignInNeeded, TryLater
-from newsroom import composition, conversation, message
-from newsroom.database import Connection, Database
-from newsroom.event import Draft
+from newsroom import composition, message, sending
+from newsroom.database import Database
 from newsroom.message import Message
+from newsroom.sending import Outcome
 
 AT_ONCE = 8  # replies on their way at the same time
 POLL_SECONDS = 1.0  # a held reply leaves at most this late
 SEND_SECONDS = 120.0  # longer: nobody knows what became of it
 GIVE_UP = timedelta(days=2)  # after this long trying, a person decides
 LONGEST_PAUSE = 3600.0  # seconds between two tries
-WORKER_LOCK = 7265  # first half of the advisory lock that shows a worker is alive
-PROBLEM = {"failed": "not_sent", "unknown": "unknown"}
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one try: the message's new state, with a note for staff."""
-
-    state: str
-    note: str = ""
-    after: datetime | None = None
-    external_id: str = ""
 
 
 class Outbox:
@@ -69,18 +56,16 @@ class Outbox:
 
     async def _live(self, connection: asyncpg.pool.PoolConnectionProxy) -> None:
         """As long as this connection lives its lock tells that this worker does."""
-        # a number of our own
-        self._worker = await connection.fetchval("select pg_backend_pid()")
-        await connection.execute("select pg_advisory_lock($1, $2)", WORKER_LOCK, self._worker)
+        self._worker = await sending.sign_on(connection)
         try:
             while True:
                 await self.recover()
                 if not await self.step():
                     await self._rest()
-                await connection.fetchval("select 1")  # still ours
+                await sending.still_on(connection)
         finally:
             if not connection.is_closed():
-                await connection.execute("select pg_advisory_unlock_all()")
+                await sending.sign_off(connection)
 
     async def _rest(self) -> None:
         try:
@@ -93,32 +78,18 @@ class Outbox:
     async def step(self) -> int:
         """Send what is due now; returns how many."""
         async with self._database.transaction() as connection:
-            # mark before sending: from here on it may have been sent
-            rows = await connection.fetch(
-                "update message set send_state = 'sending', sender = $1, send_tries = send_tries + 1 where id in"
-                " (select m.id from message m join channel c on c.id = m.channel_id where m.send_state = 'queued'"
-                " and m.send_after <= $2 and c.mode = 'live' order by m.send_after, m.id limit $3"
-                " for update of m skip locked) returning id", self._worker, datetime.now(UTC), AT_ONCE)
-        await asyncio.gather(*(self._one(row["id"]) for row in rows))
-        return len(rows)
+            ids = await sending.claim(connection, self._worker, datetime.now(UTC), AT_ONCE)
+        await asyncio.gather(*(self._one(id) for id in ids))
+        return len(ids)
 
     async def recover(self) -> int:
         """Replies of workers that are gone: nobody knows whether they went out. Returns how many."""
-        found = 0
         async with self._database.transaction() as connection:
-            # whose lock is free is gone
-            gone = await connection.fetch(
-                "select sender from (select distinct sender from message where send_state = 'sending'"
-                " and sender <> $2) s where pg_try_advisory_xact_lock($1, sender)", WORKER_LOCK, self._worker)
-            rows = await connection.fetch("select id, channel_id from message where send_state = 'sending'"
-                                          " and sender = any($1::int[])", [row["sender"] for row in gone])
-        for row in rows:
-            can = (await self._connector(row["channel_id"])).capabilities
-            again = can.idempotency_key  # the platform takes the same reply only once
-            outcome = Outcome("queued", after=datetime.now(UTC)) if again else Outcome("unknown")
-            await self._mark(row["id"], outcome)
-            found += 1
-        return found
+            orphans = await sending.orphans(connection, self._worker)
+        for id, channel_id in orphans:
+            again = (await self._connector(channel_id)).capabilities.idempotency_key  # it takes a reply only once
+            await self._mark(id, Outcome("queued", after=datetime.now(UTC)) if again else Outcome("unknown"))
+        return len(orphans)
 
     async def _one(self, id: int) -> None:
         outcome = await self._try(id)
@@ -164,29 +135,5 @@ class Outbox:
 
     async def _mark(self, id: int, outcome: Outcome) -> None:
         async with self._database.transaction() as connection:
-            await mark(connection, id, outcome, datetime.now(UTC))
+            await sending.mark(connection, id, outcome, datetime.now(UTC))
         self._committed()
-
-
-async def mark(connection: Connection, id: int, outcome: Outcome, at: datetime) -> None:
-    """Write an outcome with its event. A reply that a person decided about in the meantime keeps that decision."""
-    # only while it is on its way, or when what was not known became certain
-    row = await connection.fetchrow(
-        "update message set send_state = $2, send_note = $3, send_after = $4, sender = null,"
-        " sent_at = case when $2 = 'sent' then $5::timestamptz else sent_at end,"
-        " external_id = coalesce(nullif($6, ''), external_id) where id = $1"
-        " and (send_state = 'sending' or (send_state = 'unknown' and $2 = 'sent'))"
-        " returning conversation_id, channel_id", id, outcome.state, outcome.note[:1000], outcome.after, at,
-        outcome.external_id)
-    if row is None:
-        return
-    if outcome.state == "sent":
-        # the channel's last sign of life
-        await connection.execute("update channel set last_out_at = $2 where id = $1", row["channel_id"], at)
-    before = (await conversation.lock(connection, [row["conversation_id"]]))[row["conversation_id"]]
-    problem = PROBLEM.get(outcome.state, "" if before.problem in ("unknown", "not_sent") else before.problem)
-    after = replace(before, problem=problem, version=before.version + 1)
-    if outcome.state in PROBLEM and before.state in ("waiting", "closed"):
-        after = replace(after, state="open" if after.assignee_id else "new", closed_at=None, close_reason_id=None)
-    await conversation.change(connection, before, after,
-                              Draft("delivery_state", at, message_id=id, data={"state": outcome.state}))

@@ -10,7 +10,7 @@ from datetime import datetime
 import asyncpg
 
 from connectors import Author, Incoming
-from newsroom import access, contact, conversation, triage
+from newsroom import access, contact, conversation, term, triage
 from newsroom.conversation import Conversation
 from newsroom.database import Connection
 from newsroom.delivery import Stored, item_reference
@@ -63,6 +63,16 @@ class Placement:
 def party(author: Author) -> str:
     """An author as a party of a thread; empty without an address."""
     return f"{author.kind}:{author.address}" if author.address else ""
+
+
+async def configuration(connection: Connection, secret: bytes) -> Configuration:
+    """The house as it is now. `secret` signs reply addresses."""
+    # where each channel's messages go
+    channels = {row["id"]: (row["team_id"], row["address"]) for row in await connection.fetch(
+        "select id, team_id, lower(address) as address from channel order by id")}
+    # teams behind a wall
+    restricted = await connection.fetch("select id from team where restricted")
+    return Configuration(await term.load(connection), channels, frozenset(row["id"] for row in restricted), secret)
 
 
 def keys(channel_id: int, item: Incoming, house: Configuration) -> list[Key]:

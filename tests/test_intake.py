@@ -21,7 +21,6 @@ from tests.house import (
     add_account,
     add_channel,
     add_team,
-    author,
     bring,
     make_intake,
     paper,
@@ -344,8 +343,3 @@ async def test_any_order_of_the_same_mails_gives_the_same_conversations(db, acti
     for item in data.draw(st.permutations(items)):
         await receive(db, channel, item)
     assert await partition(db) == wanted
-
-
-def test_an_author_without_address_is_no_party():
-    from newsroom.placement import party
-    assert party(author("")) == ""

@@ -1,0 +1,90 @@
+"""Where a reply stands on its way out: claimed before it is sent, marked after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from newsroom import conversation
+from newsroom.database import Connection
+from newsroom.event import Draft
+
+WORKER_LOCK = 7265  # first half of the advisory lock that shows a worker is alive
+PROBLEM = {"failed": "not_sent", "unknown": "unknown"}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one try: the message's new state, with a note for staff, and when to try again."""
+
+    state: str
+    note: str = ""
+    after: datetime | None = None
+    external_id: str = ""
+
+
+async def sign_on(connection: Connection) -> int:
+    """A number for a worker, which lives as long as this connection does."""
+    # unique among the connections there are
+    worker = await connection.fetchval("select pg_backend_pid()")
+    await connection.execute("select pg_advisory_lock($1, $2)", WORKER_LOCK, worker)
+    return worker
+
+
+async def still_on(connection: Connection) -> None:
+    """Raise when the connection, and with it the worker's number, is gone."""
+    # any answer will do
+    await connection.fetchval("select 1")
+
+
+async def sign_off(connection: Connection) -> None:
+    """Give the number back before the connection returns to its pool."""
+    # only the worker's own lock is held here
+    await connection.execute("select pg_advisory_unlock_all()")
+
+
+async def claim(connection: Connection, worker: int, at: datetime, limit: int) -> list[int]:
+    """Mark up to `limit` queued replies of live channels as being sent by `worker`; returns their message ids. Once
+    this is committed they may have been sent."""
+    rows = await connection.fetch(
+        # what is due, passing over what another worker takes
+        "update message set send_state = 'sending', sender = $1, send_tries = send_tries + 1 where id in"
+        " (select m.id from message m join channel c on c.id = m.channel_id where m.send_state = 'queued'"
+        " and m.send_after <= $2 and c.mode = 'live' order by m.send_after, m.id limit $3"
+        " for update of m skip locked) returning id", worker, at, limit)
+    return [row["id"] for row in rows]
+
+
+async def orphans(connection: Connection, worker: int) -> list[tuple[int, int]]:
+    """Replies that were being sent by workers that are gone: (message id, channel id)."""
+    # whose lock is free is gone
+    gone = await connection.fetch(
+        "select sender from (select distinct sender from message where send_state = 'sending'"
+        " and sender <> $2) s where pg_try_advisory_xact_lock($1, sender)", WORKER_LOCK, worker)
+    rows = await connection.fetch("select id, channel_id from message where send_state = 'sending'"
+                                  " and sender = any($1::int[])", [row["sender"] for row in gone])
+    return [(row["id"], row["channel_id"]) for row in rows]
+
+
+async def mark(connection: Connection, id: int, outcome: Outcome, at: datetime) -> None:
+    """Write an outcome with its event. A reply that a person decided about in the meantime keeps that decision."""
+    # only while it is on its way, or when what was not known became certain
+    row = await connection.fetchrow(
+        "update message set send_state = $2, send_note = $3, send_after = $4, sender = null,"
+        " sent_at = case when $2 = 'sent' then $5::timestamptz else sent_at end,"
+        " external_id = coalesce(nullif($6, ''), external_id) where id = $1"
+        " and (send_state = 'sending' or (send_state = 'unknown' and $2 = 'sent'))"
+        " returning conversation_id, channel_id", id, outcome.state, outcome.note[:1000], outcome.after, at,
+        outcome.external_id)
+    if row is None:
+        return
+    if outcome.state == "sent":
+        # the channel's last sign of life
+        await connection.execute("update channel set last_out_at = $2 where id = $1", row["channel_id"], at)
+    before = (await conversation.lock(connection, [row["conversation_id"]]))[row["conversation_id"]]
+    problem = PROBLEM.get(outcome.state, "" if before.problem in ("unknown", "not_sent") else before.problem)
+    after = replace(before, problem=problem, version=before.version + 1)
+    if outcome.state in PROBLEM and before.state in ("waiting", "closed"):
+        after = replace(after, state="open" if after.assignee_id else "new", closed_at=None, close_reason_id=None)
+    await conversation.change(connection, before, after,
+                              Draft("delivery_state", at, message_id=id, data={"state": outcome.state}))
