@@ -23,8 +23,8 @@ _OUR_WORDS = re.compile(r"\b(?:schreef|geschreven|schrijft|wrote)\b", re.I)
 _PROSE = re.compile(r"\b(?:ik|u|uw|mij|wij|jullie|you|your)\b", re.I)
 _ADDRESS = re.compile(r"<[^<>]*>|[^\s@]{1,64}@[^\s@]{1,255}")
 _ATTRIBUTION_STARTS = ("op ", "on ", "in een bericht van ", "le ", "am ", "el ")
-_FIELD = re.compile(r"[>\s]*\*?(van|from|von|de|verzonden|verzonden op|verstuurd|sent|gesendet|datum|date|aan|to|an|à|cc|"
-                    r"onderwerp|betreft|subject|betreff|objet|beantwoorden|reply-to|belang|prioriteit|importance)"
+_FIELD = re.compile(r"[>\s]*\*?(van|from|von|de|verzonden|verzonden op|verstuurd|sent|gesendet|datum|date|aan|to|"
+                    r"an|à|cc|onderwerp|betreft|subject|betreff|objet|beantwoorden|reply-to|belang|prioriteit|importance)"
                     r"\s{0,2}:\*?(?:\s|$)", re.I)
 _FIRST_FIELDS = frozenset({"van", "from", "von", "de"})
 _SECOND_FIELDS = frozenset({"verzonden", "verzonden op", "verstuurd", "sent", "gesendet", "datum", "date", "aan", "to", "an",
