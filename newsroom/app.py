@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 
 from connectors import Connector, connectors
-from newsroom import channel, collect, delivery, nightly, search, secret, term
+from newsroom import account, channel, collect, delivery, link, nightly, search, secret, term
 from newsroom import demo as demo_town
 from newsroom.database import Database, connect, migrate
 from newsroom.doorbell import Doorbell
@@ -72,7 +72,9 @@ async def demo(settings: Settings, speed: float) -> AsyncIterator[tuple[House, s
     async with database(apart) as ready, run(ready, kinds=demo_town.demo_kinds()) as house:
         now = datetime.now(UTC)
         await demo_town.load(house.database, house.keys.signing_key("reply"), now)
-        path = await demo_town.sign_in_path(house.database, now)
+        async with house.database.transaction() as connection:
+            chef = next(one for one in await account.everyone(connection) if "chef_dag" in one.roles)
+            path = await link.make(connection, "start", chef.id, now)
         task = asyncio.create_task(_guarded(demo_town.trickle(house.database, house.bell, speed), house.failed))
         house.bell()
         try:
