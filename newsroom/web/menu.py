@@ -1,0 +1,52 @@
+"""The menus: only pages that exist and that this person may open.
+
+A page is in a menu by its route's name; its words are `menu.<name>` in the catalogue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from newsroom.web.keys import SCOPE
+from newsroom.web.routes import POLICIES
+
+ICONS = {"board": "board", "mine": "me", "spam": "shield"}
+ADMIN = ("admin_channels", "admin_teams", "admin_people", "admin_forms", "admin_hours", "admin_labels",
+         "admin_reasons", "admin_log")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of a menu. `name` is the route's; `current`: this page is in it."""
+
+    name: str
+    url: str
+    icon: str
+    current: bool
+
+
+def rail(request: web.Request) -> list[Item]:
+    """The rail at the left: the working pages, then Beheer."""
+    items = [item for name, icon in ICONS.items() if (item := _item(request, name, icon))]
+    below = admin(request)
+    if below:
+        items.append(Item("admin", below[0].url, "gear", any(item.current for item in below)))
+    return items
+
+
+def admin(request: web.Request) -> list[Item]:
+    """The pages of Beheer."""
+    return [item for name in ADMIN if (item := _item(request, name, ""))]
+
+
+def _item(request: web.Request, name: str, icon: str) -> Item | None:
+    resource = request.app.router.named_resources().get(name)
+    if resource is None:
+        return None
+    permission = next(request.app[POLICIES][route].permission for route in resource)
+    if permission != "signed_in" and not request[SCOPE].may(permission):
+        return None
+    url = str(resource.url_for())
+    return Item(name, url, icon, request.path == url or request.path.startswith(url.rstrip("/") + "/"))

@@ -1,0 +1,98 @@
+"""Templates to HTML: pages for one person, and fragments that are the same for everybody of one language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import jinja2
+from aiohttp import web
+
+from newsroom import language
+from newsroom.settings import Settings, asset_folder
+from newsroom.web.assets import Assets
+from newsroom.web.gate import home
+from newsroom.web.keys import ACCOUNT, REFERENCE, RENDER, SCOPE, now
+from newsroom.web.menu import admin, rail
+
+
+class Render:
+    """The templates of one installation. `router` is set by application.make, for `url()`.
+
+    Every template has: t(key, ...), language, static(path), sheets(), url(name, ...), organisation, and the filters
+    clock, moment, day, duration (minutes), number. Everything is escaped; an unknown name is an error.
+    """
+
+    def __init__(self, settings: Settings, assets: Assets | None = None):
+        self.assets = assets or Assets(asset_folder("static"))
+        self.router: web.UrlDispatcher | None = None
+        self._environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(asset_folder("templates")), autoescape=True, auto_reload=False,
+            undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+        self._environment.globals.update(static=self.assets.url, sheets=self._sheets, url=self._url,
+                                         organisation=settings.organisation)
+        self._environment.filters.update(clock=language.clock, moment=_moment, day=_day, duration=_duration,
+                                         number=_number)
+
+    def text(self, template: str, speech: str, **values: Any) -> str:
+        """A template in one language, for nobody in particular."""
+        return self._environment.get_template(template).render(t=language.translator(speech), language=speech,
+                                                               **values)
+
+    def _url(self, name: str, **parts: Any) -> str:
+        assert self.router is not None
+        return str(self.router[name].url_for(**{key: str(value) for key, value in parts.items()}))
+
+    def _sheets(self, *names: str) -> Iterable[str]:
+        """The style sheets of the staff pages, or the named ones, that exist."""
+        wanted = [f"css/{name}.css" for name in names] or [name for name in self.assets.files
+                                                           if name.startswith("css/") and name.endswith(".css")
+                                                           and not name.startswith("css/public")]
+        return [name for name in wanted if name in self.assets.files]
+
+
+def page(request: web.Request, template: str, status: int = 200, **values: Any) -> web.Response:
+    """A page for whoever asks. Adds to the above: account and scope (None when nobody is signed in),
+    may(permission), rail, path, reference, now."""
+    person, scope = request.get(ACCOUNT), request.get(SCOPE)
+    menus = {"rail": rail(request), "admin_menu": admin(request), "home": home(request), "may": scope.may} \
+        if scope else {"rail": [], "admin_menu": [], "home": "/", "may": _nothing}
+    text = request.app[RENDER].text(template, language_of(request), account=person, scope=scope, path=request.path,
+                                    reference=request.get(REFERENCE, ""), now=now(request), **menus, **values)
+    return web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
+
+
+def language_of(request: web.Request) -> str:
+    """The person's own choice, else the browser's."""
+    person = request.get(ACCOUNT)
+    return person.language if person else language.choose(request.headers.get("Accept-Language"))
+
+
+def say(request: web.Request, key: str, **values: Any) -> str:
+    """One sentence in the visitor's language."""
+    return language.text(language_of(request), key, **values)
+
+
+def _nothing(permission: str) -> bool:
+    return False
+
+
+@jinja2.pass_context
+def _moment(context: jinja2.runtime.Context, at: datetime) -> str:
+    return language.moment(at, context["language"], now=context.get("now") or datetime.now(UTC))
+
+
+@jinja2.pass_context
+def _day(context: jinja2.runtime.Context, on: date) -> str:
+    return language.day(on, context["language"])
+
+
+@jinja2.pass_context
+def _duration(context: jinja2.runtime.Context, minutes: float) -> str:
+    return language.duration(minutes, context["language"])
+
+
+@jinja2.pass_context
+def _number(context: jinja2.runtime.Context, value: int) -> str:
+    return language.number(value, context["language"])
