@@ -18,6 +18,7 @@ KINDS = {
     "link_used": "a one-time link was used",
     "account_made": "an account was made",
     "account_changed": "roles, teams or the state of an account were changed",
+    "address_shown": "a resident's full address was asked for",
     "refused": "somebody asked for what they may not see or do",
     "setting_changed": "a setting was changed by an administrator",
     "nothing_disappears": "the nightly check, with what it found",

@@ -94,6 +94,15 @@ async def more(connection: Connection, scope: Scope, wanted: Filter, state: str,
     return [Conversation(**row) for row in rows]
 
 
+async def spam(connection: Connection, scope: Scope, limit: int) -> list[Conversation]:
+    """The spam folder, newest first."""
+    # what was put aside
+    rows = await connection.fetch("select " + _ROW + " from conversation c where c.visibility = any($1::text[])"
+                                  " and c.state = 'spam' order by c.last_at desc, c.id limit $2",
+                                  sorted(scope.classes), limit)
+    return [Conversation(**row) for row in rows]
+
+
 async def tally(connection: Connection, scope: Scope) -> list[tuple[dict, int]]:
     """Open conversations by facets that this scope sees, exact at the snapshot's position."""
     # kept by the event's own transaction; see schema/001_road.sql
@@ -180,4 +189,6 @@ CLOSED = ("select " + _ROW + " from conversation c where " + _WHERE
 CLOSED_COUNT = "select count(*) from conversation c where " + _WHERE + " and c.state = 'closed' and c.closed_at >= $8"
 MORE = ("select " + _ROW + " from conversation c where " + _WHERE
         + " and c.state = $8 and c.state in ('new', 'open', 'department', 'waiting')"
-        " and (c.waiting_since, c.id) > ($9, $10) order by c.waiting_since, c.id limit $11")
+        " and (c.waiting_since > $9 or c.waiting_since is not distinct from $9 and c.id > $10"
+        "  or c.waiting_since is null and $9::timestamptz is not null)"
+        " order by c.waiting_since nulls last, c.id limit $11")

@@ -58,6 +58,14 @@ async def conversations(connection: Connection, contact_id: int, classes: Sequen
     return [dict(row) for row in rows]
 
 
+def masked(address: str) -> str:
+    """An address as it shows until somebody asks for it: "m.d•••@voorbeeld.example", "•••• 4417"."""
+    local, at, domain = address.rpartition("@")
+    if at:
+        return f"{local[:min(3, len(local) // 2 + 1)]}•••@{domain}"
+    return "•••• " + address[-4:] if len(address) > 6 else address
+
+
 async def _find(connection: Connection, keys: Sequence[tuple[str, str]]) -> Known:
     if not keys:
         return {}

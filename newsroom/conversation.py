@@ -116,6 +116,14 @@ async def load(connection: Connection, ids: Sequence[int]) -> dict[int, Conversa
     return {row["id"]: _row(row) for row in rows}
 
 
+async def participants(connection: Connection, conversation_id: int) -> list[tuple[str, str, str]]:
+    """Who takes part: kind, address, name."""
+    # whom an answer may go to
+    rows = await connection.fetch("select kind, address, name from participant where conversation_id = $1"
+                                  " order by kind, address", conversation_id)
+    return [tuple(row) for row in rows]
+
+
 async def save(connection: Connection, rows: Sequence[Conversation]) -> None:
     """Write whole rows, each with its version raised by the caller."""
     await connection.executemany(SAVE, [astuple(row) for row in rows])

@@ -128,6 +128,14 @@ async def files(connection: Connection, message_ids: Sequence[int]) -> dict[int,
     return found
 
 
+async def file(connection: Connection, id: int) -> File | None:
+    """One attachment."""
+    # a download
+    row = await connection.fetchrow("select id, message_id, place, name, type, size, sha256, inline, content_id"
+                                    " from attachment where id = $1", id)
+    return File(**row) if row else None
+
+
 async def piece(connection: Connection, sha256: bytes, start: int) -> bytes:
     """At most PIECE bytes of a blob from `start`; empty at its end."""
     # a part of a file, so that a large one never fills memory
