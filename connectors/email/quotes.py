@@ -27,8 +27,8 @@ _FIELD = re.compile(r"[>\s]*\*?(van|from|von|de|verzonden|verzonden op|verstuurd
                     r"an|à|cc|onderwerp|betreft|subject|betreff|objet|beantwoorden|reply-to|belang|prioriteit|importance)"
                     r"\s{0,2}:\*?(?:\s|$)", re.I)
 _FIRST_FIELDS = frozenset({"van", "from", "von", "de"})
-_SECOND_FIELDS = frozenset({"verzonden", "verzonden op", "verstuurd", "sent", "gesendet", "datum", "date", "aan", "to", "an",
-                            "onderwerp", "betreft", "subject", "betreff"})
+_SECOND_FIELDS = frozenset({"verzonden", "verzonden op", "verstuurd", "sent", "gesendet", "datum", "date", "aan", "to",
+                            "an", "onderwerp", "betreft", "subject", "betreff"})
 _SEPARATOR = re.compile(
     r"[-_*\s]{2,40}\s?(?:oorspronkelijk bericht|origineel bericht|originele bericht|oorspronkelijke e-?mail|"
     r"original message|original appointment|oorspronkelijke afspraak|doorgestuurd bericht|doorgestuurde e-?mail|"
