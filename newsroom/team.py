@@ -78,7 +78,8 @@ async def set_archived(connection: Connection, id: int, archived: bool, by: By) 
     """No longer offered, or offered again. Raises `Wrong` while open work or a channel still needs it."""
     # nothing may be left with a team that nobody looks at
     busy = archived and await connection.fetchval(
-        "select exists(select from conversation where team_id = $1 and state in ('new', 'open', 'department', 'waiting'))"
+        "select exists(select from conversation where team_id = $1"
+        " and state in ('new', 'open', 'department', 'waiting'))"
         " or exists(select from channel where team_id = $1 and archived_at is null)", id)
     if busy:
         raise Wrong("archived", "wrong.team_in_use")

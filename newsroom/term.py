@@ -30,7 +30,11 @@ class Terms:
         """The team's opening hours, else the channel's; without either the clock never stops."""
         team_hours = self._teams.get(team_id) if team_id else None
         calendar = team_hours or self._channels.get(channel_id, {}).get("hours_id")
-        return self._calendars.get(calendar, ALWAYS)
+        return self.calendar(calendar)
+
+    def calendar(self, hours_id: int | None) -> Hours:
+        """One calendar; without one the clock never stops."""
+        return self._calendars.get(hours_id, ALWAYS) if hours_id else ALWAYS
 
     def target(self, channel_id: int, priority: int) -> Target:
         """The channel's target for this priority, else its normal one by the priority's share."""
