@@ -24,7 +24,7 @@ def is_automatic(headers: Headers, sender: str) -> bool:
     submitted = headers.raw("auto-submitted").partition(";")[0].strip().lower()
     if submitted and submitted != "no":
         return True
-    if headers.raw("precedence").lower() in _PRECEDENCE or headers.raw("return-path") == "<>":
+    if headers.raw("precedence").lower() in _PRECEDENCE or headers.raw("return-path").replace(" ", "") == "<>":
         return True
     if headers.raw("x-auto-response-suppress").strip().lower() not in ("", "none"):
         return True

@@ -123,11 +123,11 @@ def _author(headers: Headers, notes: Notes) -> Author:
     found = [one for value in headers.every("from") for one in addresses(value, notes)]
     if not found:
         notes.add("no-from")
-    elif len({one.address for one in found}) > 1:
+    elif len({one.address for one in found if one.address}) > 1:
         notes.add("several-senders")
-    author = found[0] if found else Author("email", "")
-    if found and not author.address:
+    if found and not found[0].address:
         notes.add("odd-from")
+    author = next((one for one in found if one.address), found[0] if found else Author("email", ""))
     if names_another(author):
         notes.add("address-in-name")
     if author.address:

@@ -26,6 +26,7 @@ _VOID = frozenset({"br", "hr", "img", "input", "meta", "link", "p", "li", "td", 
 _CITED = re.compile(r"<blockquote\b[^<>]{0,500}(?:cite|quote)", re.I)
 _BLOCKQUOTE = re.compile(r"<(/?)blockquote\b([^<>]{0,2000})>", re.I)
 _OPEN, _CLOSE = "\ue000", "\ue001"  # private characters that mark where a cited block begins and ends
+_CITED_DEPTH = 10  # deeper citations look alike
 _MANY_BLANK = re.compile(r"\n{3,}")
 _RICH = re.compile(r"<[a-zA-Z/-]{1,60}>")
 _META_CHARSET = re.compile(rb"<meta[^<>]{0,200}?charset\s{0,3}=\s{0,3}[\"']?([A-Za-z0-9._:-]{2,40})", re.I)
@@ -123,6 +124,7 @@ def _stripped(html: str) -> str:
     kept.append(html[position:])
     text = "".join(kept)
     text = _BLOCK_TAG.sub(lambda found: f"\n{found[0]}", " ".join(text.split()))
+    text = text.replace(_OPEN, f"\n{_OPEN}\n").replace(_CLOSE, f"\n{_CLOSE}\n")
     return _unescaped(_ANY_TAG.sub("", text))
 
 
@@ -145,7 +147,7 @@ def _prefixed(text: str) -> str:
             depth = max(depth - 1, 0)
         else:
             line = line.replace(_OPEN, "").replace(_CLOSE, "")
-            out.append(">" * depth + " " + line.strip() if depth else line)
+            out.append(">" * min(depth, _CITED_DEPTH) + " " + line.strip() if depth else line)
     return "\n".join(out)
 
 
