@@ -68,7 +68,7 @@ def check(theme: Theme) -> dict[str, str]:
     for name in ("header", "action"):
         if not COLOUR.fullmatch(getattr(theme, name)):
             problems[name] = "theme.wrong.colour"
-    if "header" not in problems and max(contrast(theme.header, WHITE), contrast(theme.header, DARK_INK)) < TEXT_CONTRAST:
+    if "header" not in problems and contrast(theme.header, _ink(theme.header)) < TEXT_CONTRAST:
         problems["header"] = "theme.wrong.contrast"
     if "action" not in problems and contrast(theme.action, PAGE) < TEXT_CONTRAST:
         problems["action"] = "theme.wrong.contrast"

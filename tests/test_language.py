@@ -22,8 +22,9 @@ ROOT = Path(__file__).resolve().parent.parent
 NL, EN = language.catalogue("nl"), language.catalogue("en")
 
 # keys that are put together from a value: t('state.' ~ card.state)
-COMPUTED = ("conflict.", "connection.", "event.", "health.", "kind.", "lateness.", "letter.", "menu.", "mode.",
-            "month.", "outcome.", "priority.", "problem.", "role.", "send.", "state.", "verb.", "weekday.", "wrong.")
+COMPUTED = ("answer.", "board.empty.", "card.problem.", "conflict.", "connection.", "contact.kind.", "event.", "filter.", "forms.role.", "forms.type.", "forms.wrong.", "health.",
+            "kind.", "lateness.", "letter.", "menu.", "mode.", "month.", "notice.", "outcome.", "priority.",
+            "problem.", "public.by.", "role.", "send.", "state.", "theme.wrong.", "thread.unsure.", "verb.", "view.", "weekday.", "work.", "wrong.")
 KEY = r"""(?P<quote>['"`])(?P<key>[a-z][a-z0-9_.-]*)(?:(?P<more>\$\{|\{|(?P=quote)\s*[~+])|(?P=quote))"""
 CALLS = {
     "templates": (".html", re.compile(r"\bt\(\s*" + KEY)),

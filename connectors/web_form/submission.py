@@ -1,4 +1,4 @@
-"""What a resident sent with a form of our own, as it is stored: labels and answers as they were shown.
+"""What a resident sent with a form of our own, as it is stored: labels and answers as staff know them.
 
 The same answers always give the same bytes, so that sending twice is recognised.
 """
@@ -18,7 +18,7 @@ ROLES = ("", "subject", "text", "name", "email", "phone")  # what an answer mean
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """One answer; `value` is the text that the resident saw."""
+    """One answer; `value` is text for people."""
 
     name: str
     label: str

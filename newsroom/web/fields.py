@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 LONGEST = 10_000  # characters of one ordinary field
 
@@ -43,7 +44,7 @@ async def read(request: web.Request) -> Fields:
         return Fields(await request.post())
     except web.HTTPException:
         raise
-    except (ValueError, LookupError, AssertionError) as error:
+    except (ValueError, LookupError, AssertionError, HttpProcessingError) as error:
         raise web.HTTPBadRequest from error
 
 

@@ -1,0 +1,1 @@
+"""The pages for residents: no session, no cookies, and nothing that needs JavaScript."""
