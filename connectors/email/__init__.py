@@ -1,0 +1,136 @@
+"""E-mail: read over IMAP, answered over SMTP. `README.md` tells what is decided and how to connect a mailbox."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import CancelledError
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from connectors import Batch, Capabilities, ChannelError, Delivery, DeliveryKey, Outgoing, Sent, Step, TryLater
+from connectors.email import check, proof, smtp
+from connectors.email.compose import ascii_domain, compose, recipients
+from connectors.email.imap import Line
+from connectors.email.oauth import OnNewSecret, Tokens
+from connectors.email.reading import Reading, keys
+from connectors.email.settings import Settings
+from connectors.email.thread import in_thread
+from connectors.email.withheld import parse as _parse
+
+__all__ = ["Email", "Settings"]
+
+_TOKEN_SECONDS = 90.0
+_PROBE_BYTES = 10_000  # the Message-ID stands behind what servers on the way put before it
+
+
+class Email:
+    """One mailbox.
+
+    The house may set `on_new_secret`: it is awaited with a field's name and its new value when the token server
+    rotates our refresh token. `reply_address_proved` says whether Reply-To may carry a token; it comes from the
+    cursor (`reply_address` holds the address it was proved for) and from `prove_reply_address()`.
+    """
+
+    name = "email"
+    title = "E-mail"
+    Settings = Settings
+    hostile_input = True
+    capabilities = Capabilities(longest_subject=255, attachment_bytes=20_000_000, threads=True, sent_items=True,
+                                copies=True)
+    parse = staticmethod(_parse)
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.reply_address_proved = False
+        self._tokens = None if settings.sign_in == "password" else Tokens(settings)
+        self._cursor: Mapping[str, Any] = {}
+        self._probe = b""
+
+    @property
+    def on_new_secret(self) -> OnNewSecret | None:
+        return self._tokens.on_new_secret if self._tokens else None
+
+    @on_new_secret.setter
+    def on_new_secret(self, call: OnNewSecret | None) -> None:
+        if self._tokens:
+            self._tokens.on_new_secret = call
+
+    async def listen(self, cursor: Mapping[str, Any]) -> AsyncIterator[Batch]:
+        """Batches without end. Raises `TryLater` and `SignInNeeded`; then listen again from the stored cursor."""
+        self._cursor = cursor
+        self.reply_address_proved |= cursor.get("reply_address") == self.settings.address
+        line = self._line()
+        reading = Reading(self.settings, line, cursor)
+        async with aclosing(in_thread(reading.batches(), line.stop, self._thread)) as batches:
+            async for batch in batches:
+                self._cursor = self._with_proof(batch.cursor)
+                yield Batch(tuple(map(self._unless_probe, batch.deliveries)), self._cursor)
+
+    async def keys(self) -> AsyncIterator[DeliveryKey]:
+        """The keys of the mails in the inbox since the start, as far as the last known cursor counts: that of
+        `listen`. Raises `TryLater` before there is one."""
+        cursor, line = self._cursor, self._line()
+        if "inbox" not in cursor:
+            raise TryLater("Het postvak is nog niet gelezen.")
+        async with aclosing(in_thread(keys(self.settings, line, cursor), line.stop, self._thread)) as lists:
+            async for found in lists:
+                for key in found:
+                    yield key
+
+    async def send(self, outgoing: Outgoing) -> Sent:
+        """One reply. A recipient that was refused while others were not is told of in `notes`."""
+        at = datetime.now(UTC)
+        mail = compose(outgoing, self.settings, at, self.reply_address_proved)
+        async with smtp.signed_in(self.settings, self._tokens) as client:
+            notes = await smtp.deliver(client, ascii_domain(self.settings.address), recipients(outgoing), mail)
+        return Sent(outgoing.external_id, at, notes)
+
+    async def check(self) -> list[Step]:
+        return await check.steps(self.settings, self._line(), self._tokens)
+
+    async def prove_reply_address(self) -> Step:
+        """Send a mail to our own tagged address and wait for it, at most a minute and a half."""
+        probe = proof.probe(self.settings)
+        self._probe = probe.external_id.encode()
+        try:
+            await self.send(probe)
+        except ChannelError as problem:
+            return Step("Antwoordadres niet getest", False, probe.to[0].address, str(problem))
+        step = await proof.arrived(self.settings, self._line(), probe)
+        self.reply_address_proved = step.ok
+        return step
+
+    async def close(self) -> None:
+        """Nothing stays open: each reader ends with its generator, each sender with its mail."""
+
+    def _with_proof(self, cursor: Mapping[str, Any]) -> dict[str, Any]:
+        kept = {name: value for name, value in cursor.items() if name != "reply_address"}
+        return kept | ({"reply_address": self.settings.address} if self.reply_address_proved else {})
+
+    def _unless_probe(self, delivery: Delivery) -> Delivery:
+        """Our own test mail is kept like all others, but it is nobody's work."""
+        if not self._probe or self._probe not in delivery.body[:_PROBE_BYTES]:
+            return delivery
+        return replace(delivery, meta={**delivery.meta, "history": "1"})
+
+    @property
+    def _thread(self) -> str:
+        return f"mailbox {self.settings.imap_name}"
+
+    def _line(self) -> Line:
+        return Line(self.settings, self._access() if self._tokens else None)
+
+    def _access(self) -> Callable[[str], str]:
+        """For the mailbox's thread: the tokens live in the event loop, where IMAP and SMTP share them."""
+        loop, tokens = asyncio.get_running_loop(), self._tokens
+        assert tokens is not None
+
+        def access(rejected: str) -> str:
+            try:
+                return asyncio.run_coroutine_threadsafe(tokens.access(rejected), loop).result(_TOKEN_SECONDS)
+            except (TimeoutError, CancelledError, RuntimeError) as problem:
+                raise TryLater("Er kwam geen token.") from problem
+        return access
