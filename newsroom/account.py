@@ -12,6 +12,7 @@ from datetime import datetime
 import asyncpg
 
 from newsroom import link, password, session
+from newsroom.change import Wrong
 from newsroom.database import Connection, Database
 
 THEMES = ("auto", "light", "dark")
@@ -20,15 +21,6 @@ LANGUAGES = ("nl", "en")
 LONGEST_NAME, LONGEST_EMAIL = 100, 254  # characters; the second from RFC 5321
 EMAIL = re.compile(r"[^\s@<>\",;:\\()\[\]\x00-\x20\x7f]+@[^\s@<>\",;:\\()\[\]\x00-\x20\x7f]+\.[^\s@.<>\",;:\\()\[\]]+")
 CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
-
-
-class Wrong(Exception):
-    """What was filled in cannot be kept. `field` names the form's field, `key` the sentence in the catalogue."""
-
-    def __init__(self, field: str, key: str):
-        super().__init__(f"{field}: {key}")
-        self.field = field
-        self.key = key
 
 
 @dataclass(frozen=True, slots=True)

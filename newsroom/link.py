@@ -16,7 +16,7 @@ LASTS: dict[Purpose, timedelta] = {
     "invitation": timedelta(hours=24),
     "reset": timedelta(hours=24),
 }
-PATHS: dict[Purpose, str] = {"start": "/start/", "invitation": "/invitation/", "reset": "/reset/"}
+PATHS: dict[Purpose, str] = {"start": "/start/", "invitation": "/uitnodiging/", "reset": "/wachtwoord/"}
 TOKEN_LENGTH = 43  # 256 bits in URL-safe base64
 
 

@@ -10,7 +10,8 @@ from datetime import datetime
 
 from newsroom import link, session, triage
 from newsroom.access import ROLES
-from newsroom.account import Account, Wrong, find
+from newsroom.account import Account, find
+from newsroom.change import Wrong
 from newsroom.database import Connection
 from newsroom.event import Draft, record
 

@@ -17,7 +17,7 @@ from newsroom.web.security import check_origin
 from newsroom.web.visitor import identify
 
 OPEN = ("public", "machine")
-SIGN_IN = "/sign-in"
+SIGN_IN = "/inloggen"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from aiohttp import web
 
 from newsroom import account, audit, letter, link, rights, session, setting, team
 from newsroom.access import ROLES
-from newsroom.account import Account, Wrong
+from newsroom.account import Account
+from newsroom.change import By, Wrong, note
 from newsroom.web import fields
-from newsroom.web.keys import ACCOUNT, ADDRESS, DATABASE, SESSION, SETTINGS, log, now
+from newsroom.web.keys import ACCOUNT, ADDRESS, BELL, DATABASE, SESSION, SETTINGS, log, now
 from newsroom.web.profile import prove
 from newsroom.web.render import page, say
 from newsroom.web.routes import Routes
@@ -23,16 +24,16 @@ LONGEST_LABEL = 40  # characters of a role's own name
 
 
 def routes(add: Routes) -> None:
-    one = "/admin/people/{id:[1-9][0-9]{0,8}}"
-    add.page("GET", "/admin/people", show_all, "configure", name="admin_people")
-    add.page("POST", "/admin/people", invite, "configure")
-    add.page("GET", "/admin/people/new", show_new, "configure", name="admin_people_new")
-    add.page("POST", "/admin/people/role-labels", name_roles, "configure", name="admin_role_labels")
+    one = "/beheer/gebruikers/{id:[1-9][0-9]{0,8}}"
+    add.page("GET", "/beheer/gebruikers", show_all, "configure", name="admin_people")
+    add.page("POST", "/beheer/gebruikers", invite, "configure")
+    add.page("GET", "/beheer/gebruikers/nieuw", show_new, "configure", name="admin_people_new")
+    add.page("POST", "/beheer/gebruikers/rolnamen", name_roles, "configure", name="admin_role_labels")
     add.page("GET", one, show_one, "configure", name="admin_person")
     add.page("POST", one, change, "configure")
     add.page("POST", one + "/link", send_link, "configure", name="admin_person_link")
-    add.page("POST", one + "/disable", disable, "configure", name="admin_person_disable")
-    add.page("POST", one + "/enable", enable, "configure", name="admin_person_enable")
+    add.page("POST", one + "/afsluiten", disable, "configure", name="admin_person_disable")
+    add.page("POST", one + "/openen", enable, "configure", name="admin_person_enable")
 
 
 async def show_all(request: web.Request) -> web.Response:
@@ -59,6 +60,7 @@ async def invite(request: web.Request) -> web.StreamResponse:
             await _log(connection, request, "account_made", id, roles=sorted(set(roles) & set(ROLES)))
     except Wrong as wrong:
         return await _form(request, "people/new.html", form.all("name", "email"), wrong, roles=roles, teams=teams)
+    request.app[BELL]()
     return await _give_link(request, id)
 
 
@@ -136,9 +138,12 @@ async def name_roles(request: web.Request) -> web.StreamResponse:
     """What the roles are called in this municipality; empty: our own words."""
     form = await fields.read(request)
     labels = {role: form.text(role).strip()[:LONGEST_LABEL] for role in ROLES}
+    new = {role: label for role, label in labels.items() if label}
     async with request.app[DATABASE].transaction() as connection:
-        await setting.write(connection, "role_labels", {role: label for role, label in labels.items() if label})
-        await _log(connection, request, "setting_changed", request[ACCOUNT].id, name="role_labels")
+        before = await setting.read(connection, "role_labels", {})
+        await setting.write(connection, "role_labels", new)
+        by = By(request[ACCOUNT].id, now(request), request[ADDRESS])
+        await note(connection, by, "role_labels", None, "", before, new)
     raise web.HTTPSeeOther(str(request.app.router["admin_people"].url_for().with_query(saved="labels")))
 
 
@@ -207,6 +212,8 @@ async def _give_link(request: web.Request, account_id: int) -> web.Response:
 
 
 def _back(request: web.Request, person: Account, saved: str) -> web.HTTPSeeOther:
+    """After a commit: open boards hear of it at once, and the page comes again."""
+    request.app[BELL]()
     return web.HTTPSeeOther(str(request.app.router["admin_person"].url_for(id=str(person.id)).with_query(saved=saved)))
 
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from newsroom import account, audit, password, session
-from newsroom.account import DENSITIES, LANGUAGES, THEMES, Wrong
+from newsroom.account import DENSITIES, LANGUAGES, THEMES
+from newsroom.change import Wrong
 from newsroom.password import TooWeak
 from newsroom.web import fields, tries
 from newsroom.web.keys import ACCOUNT, ADDRESS, DATABASE, SESSION, SETTINGS, now
@@ -23,11 +24,11 @@ SAVED = ("profile", "password", "session")
 
 
 def routes(add: Routes) -> None:
-    add.page("GET", "/profile", show, "signed_in", name="profile")
-    add.page("POST", "/profile", save, "signed_in")
-    add.page("POST", "/profile/password", change_password, "signed_in", name="profile_password")
-    add.page("POST", "/profile/sessions", end_others, "signed_in", name="profile_sessions")
-    add.page("POST", "/profile/sessions/{id:[0-9a-f]{16}}", end_one, "signed_in", name="profile_session")
+    add.page("GET", "/profiel", show, "signed_in", name="profile")
+    add.page("POST", "/profiel", save, "signed_in")
+    add.page("POST", "/profiel/wachtwoord", change_password, "signed_in", name="profile_password")
+    add.page("POST", "/profiel/sessies", end_others, "signed_in", name="profile_sessions")
+    add.page("POST", "/profiel/sessies/{id:[0-9a-f]{16}}", end_one, "signed_in", name="profile_session")
 
 
 async def show(request: web.Request) -> web.Response:

@@ -36,6 +36,7 @@ class Routes:
 
     def __init__(self, app: web.Application):
         self._app = app
+        self._known: set[tuple[str, str]] = set()
         app[POLICIES] = {}
 
     def page(self, method: str, path: str, handler: Handler, permission: Gate, *, name: str | None = None,
@@ -43,6 +44,9 @@ class Routes:
         """Serve `path`. A GET answers HEAD too. `name` is for `url()` in templates and for the menus."""
         if permission not in GATES:
             raise ValueError(f"{method} {path}: {permission!r} is not a permission")
+        if (method, path) in self._known:
+            raise ValueError(f"{method} {path} is served already")
+        self._known.add((method, path))
         policy = Policy(permission, dict(csp or {}), most_bytes)
         resource = self._app.router.add_resource(path, name=name)
         for one in ("GET", "HEAD") if method == "GET" else (method,):

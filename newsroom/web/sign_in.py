@@ -19,7 +19,7 @@ def routes(add: Routes) -> None:
     add.page("GET", "/", start, "signed_in", name="home")
     add.page("GET", SIGN_IN, show, "public", name="sign_in")
     add.page("POST", SIGN_IN, sign_in, "public")
-    add.page("POST", "/sign-out", sign_out, "signed_in", name="sign_out")
+    add.page("POST", "/uitloggen", sign_out, "signed_in", name="sign_out")
 
 
 async def start(request: web.Request) -> web.StreamResponse:

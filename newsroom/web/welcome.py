@@ -8,7 +8,7 @@ from aiohttp import web
 
 from newsroom import account, audit, letter, link, password, rights
 from newsroom.access import ROLES
-from newsroom.account import Wrong
+from newsroom.change import Wrong
 from newsroom.database import Connection
 from newsroom.link import Link
 from newsroom.password import TooWeak
@@ -22,14 +22,14 @@ FIRST_ROLES = ("admin", "chef_dag")  # ticked beforehand: a new municipality see
 
 
 def routes(add: Routes) -> None:
-    add.page("GET", "/start/{token}", show_start, "public", name="start")
+    add.page("GET", "/start/{token}", show_start, "public")
     add.page("POST", "/start/{token}", start, "public")
-    add.page("GET", "/invitation/{token}", show_invitation, "public", name="invitation")
-    add.page("POST", "/invitation/{token}", accept, "public")
-    add.page("GET", "/reset", show_ask, "public", name="reset_ask")
-    add.page("POST", "/reset", ask, "public")
-    add.page("GET", "/reset/{token}", show_reset, "public", name="reset")
-    add.page("POST", "/reset/{token}", reset, "public")
+    add.page("GET", "/uitnodiging/{token}", show_invitation, "public")
+    add.page("POST", "/uitnodiging/{token}", accept, "public")
+    add.page("GET", "/wachtwoord", show_ask, "public", name="reset_ask")
+    add.page("POST", "/wachtwoord", ask, "public")
+    add.page("GET", "/wachtwoord/{token}", show_reset, "public")
+    add.page("POST", "/wachtwoord/{token}", reset, "public")
 
 
 async def show_start(request: web.Request) -> web.Response:
