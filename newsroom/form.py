@@ -207,8 +207,8 @@ def _check_field(form: Form, number: int) -> list[Problem]:
     one, part = form.fields[number], f"fields.{number}"
     found = []
 
-    def wrong(name: str, key: str, **values: Any) -> None:
-        found.append(Problem(f"{part}.{name}", key, values))
+    def wrong(place: str, key: str, /, **values: Any) -> None:
+        found.append(Problem(f"{part}.{place}", key, values))
 
     if not in_language(one.label, "nl") or len(one.label) > LONGEST_TEXT:
         wrong("label", "forms.wrong.label")

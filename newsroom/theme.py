@@ -50,8 +50,7 @@ class Wrong(Exception):
 async def load(connection: Connection) -> Theme:
     """The theme that was set, or the neutral one."""
     found = await setting.read(connection, NAME, {})
-    return Theme(found.get("header", Theme.header), found.get("action", Theme.action),
-                 tuple(found.get("menu", ())), tuple(found.get("footer", ())))
+    return Theme(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
 
 
 async def save(connection: Connection, theme: Theme) -> None:
