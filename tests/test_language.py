@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NL, EN = language.catalogue("nl"), language.catalogue("en")
 
 # keys that are put together from a value: t('state.' ~ card.state)
-COMPUTED = ("answer.", "board.empty.", "card.problem.", "channels.", "choice.", "conflict.", "connection.",
+COMPUTED = ("answer.", "board.empty.", "card.problem.", "channels.", "check.", "choice.", "conflict.", "connection.",
             "contact.kind.", "days.", "event.", "filter.", "forms.role.", "forms.type.", "forms.wrong.", "health.",
             "kind.", "lateness.", "letter.", "log.field.", "log.kind.", "log.subject.", "log.what.", "menu.", "mode.",
             "month.", "notice.", "outcome.", "priority.", "problem.", "public.by.", "role.", "saved.", "send.",

@@ -10,17 +10,31 @@ from aiohttp import web
 
 from newsroom.database import Database
 from newsroom.settings import Settings
-from newsroom.web import health, live, people, profile, routes, sign_in, welcome
+from newsroom.web import (
+    actions,
+    admin,
+    board,
+    conversation,
+    health,
+    live,
+    mail_body,
+    people,
+    profile,
+    routes,
+    sign_in,
+    welcome,
+)
 from newsroom.web.errors import errors
 from newsroom.web.gate import gate
-from newsroom.web.keys import CLOCK, DATABASE, RENDER, SETTINGS, TASKS, utc_now
+from newsroom.web.keys import BELL, CLOCK, DATABASE, RENDER, SETTINGS, TASKS, utc_now
 from newsroom.web.render import Render
 from newsroom.web.routes import Routes
 from newsroom.web.security import add_headers
 from newsroom.web.visitor import reference
 
 Part = Callable[[Routes], None]
-PARTS: Sequence[Part] = (health.routes, live.routes, sign_in.routes, welcome.routes, profile.routes, people.routes)
+PARTS: Sequence[Part] = (health.routes, live.routes, sign_in.routes, welcome.routes, profile.routes, people.routes,
+                         board.routes, conversation.routes, mail_body.routes, actions.routes, admin.routes)
 
 
 def make(database: Database, settings: Settings, render: Render | None = None, parts: Sequence[Part] = PARTS,
@@ -28,6 +42,7 @@ def make(database: Database, settings: Settings, render: Render | None = None, p
     """The application. What further handlers need is put in it by the composition root before it starts."""
     app = web.Application(middlewares=[reference, errors, gate], client_max_size=routes.USUAL_BYTES)
     app[DATABASE], app[SETTINGS], app[CLOCK], app[TASKS] = database, settings, clock, set()
+    app[BELL] = _nobody_listens
     app[RENDER] = render = render or Render(settings)
     render.router = app.router
     add = Routes(app)
@@ -38,6 +53,10 @@ def make(database: Database, settings: Settings, render: Render | None = None, p
     app.on_startup.append(_check)
     app.on_cleanup.append(_finish)
     return app
+
+
+def _nobody_listens() -> None:
+    """Until the composition root hangs the doorbell: the readers poll."""
 
 
 async def _check(app: web.Application) -> None:

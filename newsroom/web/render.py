@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 from aiohttp import web
 
-from newsroom import language
+from newsroom import contact, language
 from newsroom.settings import Settings, asset_folder
 from newsroom.web.assets import Assets
 from newsroom.web.gate import home
@@ -21,7 +21,8 @@ class Render:
     """The templates of one installation. `router` is set by application.make, for `url()`.
 
     Every template has: t(key, ...), language, static(path), sheets(), url(name, ...), organisation, and the filters
-    clock, moment, day, duration (minutes), number. Everything is escaped; an unknown name is an error.
+    clock, moment, day, duration (minutes), number, local_date (of a moment), size (bytes), masked (an address).
+    Everything is escaped; an unknown name is an error.
     """
 
     def __init__(self, settings: Settings, assets: Assets | None = None):
@@ -33,7 +34,8 @@ class Render:
         self._environment.globals.update(static=self.assets.url, sheets=self._sheets, url=self._url,
                                          organisation=settings.organisation)
         self._environment.filters.update(clock=language.clock, moment=_moment, day=_day, duration=_duration,
-                                         number=_number)
+                                         number=_number, local_date=_local_date, size=_size,
+                                         masked=contact.masked)
 
     def text(self, template: str, speech: str, **values: Any) -> str:
         """A template in one language, for nobody in particular."""
@@ -96,3 +98,15 @@ def _duration(context: jinja2.runtime.Context, minutes: float) -> str:
 @jinja2.pass_context
 def _number(context: jinja2.runtime.Context, value: int) -> str:
     return language.number(value, context["language"])
+
+
+@jinja2.pass_context
+def _local_date(context: jinja2.runtime.Context, at: datetime) -> str:
+    """ "maandag 23 november 2026", in the Netherlands."""
+    local, speech = at.astimezone(language.AMSTERDAM).date(), context["language"]
+    return f"{language.text(speech, f'weekday.{local.weekday()}')} {language.day(local, speech)}"
+
+
+def _size(size: int) -> str:
+    """ "12 kB", as people read it beside a file's name."""
+    return f"{max(size // 1000, 1)} kB" if size < 1_000_000 else f"{size / 1_000_000:.1f} MB"

@@ -1,0 +1,102 @@
+"""The composer's fields: what a reply or note is when it comes in, and over which channel it goes out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from email.utils import getaddresses
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.web_request import FileField
+
+from connectors import Attachment, Author, ChannelError
+from newsroom import channel
+from newsroom.channel import Channel, NoChannel
+from newsroom.conversation import Conversation
+from newsroom.database import Connection
+from newsroom.message import Message
+from newsroom.reply import Composed, Via
+from newsroom.triage import Wrong
+from newsroom.web.fields import Fields
+from newsroom.web.keys import CONNECTOR, SETTINGS, SIGNING
+
+LONGEST_TEXT = 200_000  # characters read from the form; the channel's own limit is told in words
+MOST_RECIPIENTS = 50
+ADDRESS = re.compile(r"[^\s@<>\",;:\\()\[\]]+@[^\s@<>\",;:\\()\[\]]+\.[^\s@.<>\",;:\\()\[\]]+")
+
+
+async def via(request: web.Request, connection: Connection, row: Conversation) -> tuple[Channel, Via] | None:
+    """Where an answer goes: the conversation's own channel, or the mailbox that answers for a form. None: nowhere."""
+    own = await channel.get(connection, row.channel_id)
+    found = await _via(request, own)
+    if found is None or found.can.sends:
+        return (own, found) if found else None
+    try:
+        other = await channel.by_name(connection, str(own.settings.get("reply_channel") or ""))
+    except NoChannel:
+        return None
+    found = await _via(request, other)
+    return (other, found) if found and found.can.sends else None
+
+
+async def _via(request: web.Request, wanted: Channel) -> Via | None:
+    try:
+        connector = await request.app[CONNECTOR](wanted.id)
+    except (ChannelError, NoChannel):
+        return None
+    settings, signing = request.app[SETTINGS], request.app[SIGNING]
+    return Via(wanted.id, wanted.mode, connector.capabilities, urlsplit(settings.address).hostname or "newsroom",
+               signing("reply"))
+
+
+def composed(post: Any, form: Fields) -> Composed:
+    """The reply in a form. Raises `Wrong` for an address that is none."""
+    then, _, reason = form.text("then").partition(":")
+    seen = form.text("last_seen")
+    files = [part for part in post.getall("files", []) if isinstance(part, FileField) and part.filename]
+    return Composed(
+        client_id=form.text("client_id")[:64], text=long_text(post, "text"), to=addresses(form.text("to")),
+        cc=addresses(form.text("cc")), subject=form.text("subject")[:500],
+        attachments=tuple(Attachment(part.filename, part.content_type, part.file.read()) for part in files),
+        last_seen=int(seen) if seen.isdecimal() else None, send_anyway=form.on("send_anyway"), then=then,
+        reason=int(reason) if reason.isdecimal() else None)
+
+
+def long_text(post: Any, name: str) -> str:
+    """A text that may be longer than an ordinary field."""
+    value = post.get(name, "")
+    text = value[:LONGEST_TEXT] if isinstance(value, str) else ""
+    return text.replace("\0", "").replace("\r\n", "\n").encode("utf-8", "replace").decode("utf-8")
+
+
+def addresses(text: str) -> tuple[Author, ...]:
+    """Mail addresses as people write them, with commas or semicolons between. Raises `Wrong`."""
+    parts = getaddresses([text.replace(";", ",")]) if text.strip() else []
+    found = {address.lower(): name for name, address in parts if address}
+    if len(found) > MOST_RECIPIENTS or any(not ADDRESS.fullmatch(address) for address in found) \
+            or (text.strip() and not found):
+        raise Wrong("wrong.recipient")
+    return tuple(Author("email", address, name[:200]) for address, name in found.items())
+
+
+def recipients(thread: Sequence[Message], participants: Sequence[tuple[str, str, str]],
+               own: str) -> tuple[str, list[str]]:
+    """Whom an answer goes to by default, and who else took part in the last message, all as text."""
+    last = next((one for one in reversed(thread) if one.direction == "in" and one.author_address), None)
+    if last is None:
+        return ", ".join(written(kind, address, name) for kind, address, name in participants[:1]), []
+    to = last.recipients.get("reply_to") or [[last.author_kind, last.author_address, last.author_name]]
+    taken = {person[1] for person in to} | {own}
+    others = [person for field in ("to", "cc") for person in last.recipients.get(field, ())
+              if person[0] == "email" and person[1] not in taken]
+    return ", ".join(written(*person) for person in to), [written(*person) for person in others]
+
+
+def written(kind: str, address: str, name: str = "") -> str:
+    """ "Jansen, A." <a@voorbeeld.example> as in a mail program."""
+    if not name or name == address:
+        return address
+    plain = name.replace('"', "").replace("\\", "")
+    return f'"{plain}" <{address}>' if re.search(r"[^\w .'-]", plain) else f"{plain} <{address}>"

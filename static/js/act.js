@@ -1,0 +1,67 @@
+// What this person does: shown at once, asked of the server, and taken back when the server says no.
+
+import { isOnline, connectionName } from "./connection.js";
+import { alarm, say } from "./say.js";
+import { facts } from "./store.js";
+import { t } from "./words.js";
+
+const PATIENCE = 8000; // milliseconds for an answer
+const QUEUE = 5; // actions that wait for a connection
+const waiting = [];
+export const own = new Map(); // reference -> when this person last acted on it
+
+/** A fresh idempotency key. */
+export const key = () => crypto.randomUUID();
+
+/** Ask the server. Gives {ok, error, conflict}; never raises. */
+export async function send(verb, ids, args = {}) {
+  const body = JSON.stringify({ key: key(), ids, verb, args });
+  ids.forEach((id) => own.set(id, performance.now()));
+  try {
+    const answer = await fetch("/acties", { method: "POST", headers: { "Content-Type": "application/json", Accept: "application/json" }, body, signal: AbortSignal.timeout(PATIENCE) });
+    const told = await answer.json();
+    const failed = told.results?.find((one) => !one.ok);
+    if (answer.ok && !failed) return { ok: true };
+    if (answer.status === 401) return { ok: false, error: t("connection.signed_out") };
+    return { ok: false, conflict: failed?.status === 409, error: failed?.error ?? (typeof told.error === "string" ? told.error : t("say.failed")) };
+  } catch {
+    return { ok: false, error: t("say.failed") };
+  }
+}
+
+/** Do a verb on one card. `column` is where it will stand; `done` the sentence for when it worked. */
+export async function act(places, card, verb, args, { column = null, done = t("say.done") } = {}) {
+  const id = card.dataset.id;
+  if (card.classList.contains("pending")) return;
+  if (!isOnline()) return later(() => act(places, card, verb, args, { column, done }));
+  const before = facts(card);
+  card.classList.add("pending");
+  places.unstrip(card);
+  if (column && column !== before.state) preview(places, card, { ...before, state: column, closed: column === "closed" ? Date.now() / 1000 : null });
+  const result = await send(verb, [id], args);
+  const there = places.card(id);
+  there?.classList.remove("pending");
+  if (result.ok) return say(done);
+  if (there && places.store.cards.get(id)?.v === before.v) preview(places, there, before);
+  if (result.conflict && there) places.strip(there, result.error);
+  if (result.conflict) say(result.error);
+  else alarm(result.error);
+}
+
+/** Show a card where it will be, before the server confirms it. */
+function preview(places, card, facets) {
+  if (places.store.column(facets) === null) return;
+  places.store.cards.set(card.dataset.id, facets);
+  places.settle(card);
+}
+
+function later(run) {
+  if (connectionName() !== "unsteady" || waiting.length >= QUEUE) return alarm(t("say.failed"));
+  waiting.push(run);
+  say(t("say.queued"));
+}
+
+/** The connection is back: what was asked in between goes out. */
+export function flushQueue() {
+  waiting.splice(0).forEach((run) => run());
+}

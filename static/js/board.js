@@ -1,0 +1,287 @@
+// The board and my work: the page is true when it arrives, and stays so.
+
+import { flushQueue, own } from "./act.js";
+import { showConnection } from "./connection.js";
+import { allowDragging } from "./drag.js";
+import { icon, parse, parsePage } from "./fragment.js";
+import { Keys } from "./keys.js";
+import { Places } from "./place.js";
+import { hear, say } from "./say.js";
+import { Live } from "./socket.js";
+import { LIVE, Store, facts } from "./store.js";
+import * as time from "./time.js";
+import { openMenu, run } from "./verbs.js";
+import { t } from "./words.js";
+
+const FLUSH = 200; // milliseconds in which others' changes are taken together
+const OWN = 10_000; // an answer to what we did comes within this
+
+export const root = document.getElementById("board");
+const columns = [...root.querySelectorAll("[data-column]")].map((node) => node.dataset.column);
+const store = new Store(JSON.parse(root.dataset.rule), columns);
+export const places = new Places(root, store);
+const keys = new Keys(places);
+const queue = new Map(); // reference -> entry, what happened since the last flush taken together
+let timer = 0;
+let pausedAt = 0;
+const follows = [];
+
+count(document);
+me();
+time.start();
+time.atMidnight(() => live.reset());
+chooseColumns();
+if (root.matches(".board")) allowDragging(places);
+root.addEventListener("click", clicked);
+document.getElementById("view-choice")?.addEventListener("change", (event) => event.target.value && (location.href = event.target.value));
+document.getElementById("filters")?.addEventListener("change", (event) => event.target.form.requestSubmit());
+document.getElementById("filters")?.addEventListener("formdata", join);
+pauseButton();
+
+/** A page with a thread: its entries, and every change of a conversation it follows. */
+export function follow(ids, heard) {
+  follows.push(heard);
+  live.follow(ids);
+}
+
+export const live = new Live(root.dataset.epoch, Number(root.dataset.position), {
+  batch(entries) {
+    for (const entry of entries) {
+      if (entry.k === "msg") follows.forEach((heard) => heard(entry));
+      else enqueue(entry);
+    }
+  },
+  reset,
+  state(name) {
+    showConnection(name);
+    if (name === "live") flushQueue();
+  },
+});
+
+function enqueue(entry) {
+  const before = queue.get(entry.id);
+  queue.delete(entry.id);
+  queue.set(entry.id, before ? { ...entry, b: before.b } : entry);
+  if (isOwn(entry.id)) flush(new Map([[entry.id, queue.get(entry.id)]]));
+  else timer ||= setTimeout(() => flush(), FLUSH);
+}
+
+const isOwn = (id) => performance.now() - (own.get(id) ?? -Infinity) < OWN;
+
+function flush(which = queue) {
+  if (which === queue) timer = 0;
+  if (pausedAt && which === queue) return showPause();
+  for (const [id, entry] of [...which]) {
+    queue.delete(id);
+    take(entry);
+  }
+  keys.tidy();
+  summary();
+}
+
+/** One conversation changed: counts first, which do not depend on what is on the page, then its card. */
+function take(entry) {
+  const known = store.cards.get(entry.id);
+  const before = entry.b ?? null;
+  const after = entry.k === "card" ? entry.a : null;
+  store.changed(entry.id, before, after);
+  follows.forEach((heard) => heard(entry));
+  if (entry.k !== "card") return lose(entry.id);
+  if (known && entry.v <= known.v) return;
+  tell(known, before, entry);
+  const today = entry.f.closed && time.dayOf(entry.f.closed) === time.dayOf(time.now());
+  const column = entry.f.state === "closed" && !today ? null : store.column(entry.f);
+  const fresh = parse(entry.h);
+  if (fresh.dataset.id === root.dataset.current) fresh.classList.add("current");
+  places.put(entry.id, fresh, column, { own: isOwn(entry.id), why: reason(fresh, entry.f) });
+}
+
+/** Out of sight: at once, also under somebody's eyes, and without a trace. */
+function lose(id) {
+  if (places.card(id)?.contains(document.activeElement)) say(t("board.gone"));
+  places.put(id, null, null, { own: true });
+}
+
+function tell(known, before, entry) {
+  if (isOwn(entry.id)) return;
+  if (!before && entry.f.state === "new") hear("arrived");
+  if (entry.f.lateness === 2 && before?.lateness !== 2) hear("late");
+  if (entry.f.lateness === 1 && before?.lateness === 0) hear("soon");
+}
+
+/** Why a card moves under somebody's eyes. */
+function reason(fresh, facets) {
+  const name = fresh.querySelector(".av")?.title;
+  return facets.state === "open" && name ? t("card.moved_by", { name }) : t("card.moved", { state: facets.state });
+}
+
+/** The page is asked again and taken over card by card: scroll and focus stay. */
+async function reset() {
+  queue.clear();
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "manual" });
+    if (answer.type === "opaqueredirect") return live.tell("out");
+    if (!answer.ok) throw new Error(answer.status);
+    const page = parsePage(await answer.text());
+    take_over(page.getElementById("board"), page);
+    follows.forEach((heard) => heard({ k: "page", page }));
+    const now = page.getElementById("board").dataset;
+    live.resume(now.epoch, Number(now.position));
+  } catch {
+    live.stale = true;
+    live.later();
+  }
+}
+
+function take_over(board, page) {
+  const wanted = new Map([...board.querySelectorAll("article.card")].map((card) => [card.dataset.id, card]));
+  for (const id of [...store.cards.keys()]) if (!wanted.has(id)) places.put(id, null, null);
+  for (const waiting of places.fresh.values()) waiting.length = 0;
+  for (const name of columns) {
+    places.cards(name).querySelector(".more-cards")?.remove();
+    places.columns.get(name).querySelector(".fresh")?.setAttribute("hidden", "");
+  }
+  for (const [id, card] of wanted) {
+    const known = store.cards.get(id);
+    const column = card.closest("[data-column]").dataset.column;
+    if (!known || known.v < Number(card.dataset.v) || !places.card(id)) places.put(id, document.importNode(card, true), column);
+  }
+  for (const more of board.querySelectorAll(".more-cards")) places.cards(more.closest("[data-column]").dataset.column).append(document.importNode(more, true));
+  store.counters = [];
+  count(page);
+  store.counters.forEach((counter) => counter.show(counter.n));
+  keys.tidy();
+  time.show();
+  summary();
+}
+
+/** Read the counts of a page, and show them on this one. */
+function count(page) {
+  const tiles = JSON.parse(page.getElementById("board").dataset.tiles);
+  const nothing = {};
+  const tile = (name) => document.querySelector(`[data-tile="${name}"]`);
+  const write = (node) => (n) => node && (node.textContent = n);
+  store.count({ lateness: [2] }, LIVE, tiles.late, (n) => (tile("late")?.classList.toggle("late", n > 0), write(tile("late")?.querySelector(".n"))(n)));
+  store.count({ lateness: [1] }, LIVE, tiles.soon, (n) => (tile("soon")?.classList.toggle("soon", n > 0), write(tile("soon")?.querySelector(".n"))(n)));
+  store.count(nothing, LIVE, tiles.open, write(tile("open")?.querySelector(".n")));
+  store.count(nothing, ["new"], tiles.unassigned, write(tile("unassigned")?.querySelector(".n")));
+  for (const node of page.querySelectorAll("[data-column]")) {
+    const name = node.dataset.column;
+    const places = document.querySelectorAll(`[data-n="${name}"]`);
+    store.count(store.rule, [name], Number(node.querySelector("[data-n]").textContent), (n) => places.forEach((one) => (one.textContent = n)));
+  }
+  [...page.querySelectorAll("[data-count]")].forEach((node, at) => {
+    const mine = document.querySelectorAll("[data-count]")[at];
+    store.count(JSON.parse(node.dataset.count), LIVE, Number(node.querySelector(".cnt").textContent), (n) => {
+      mine.querySelector(".cnt").textContent = n;
+      const option = document.querySelector(`#view-choice option[value="${CSS.escape(mine.getAttribute("href"))}"]`);
+      if (option) option.textContent = option.textContent.replace(/\(\d+\)$/, `(${n})`);
+    });
+  });
+}
+
+/** What is said about the cards as a whole: the longest wait, the first terms, how many are shown. */
+function summary() {
+  const all = [...store.cards.values()].filter((one) => one.state !== "closed");
+  const shown = store.counters.filter((one) => one.rule === store.rule && LIVE.includes(one.states[0])).reduce((sum, one) => sum + one.n, 0);
+  const total = document.querySelector('[data-tile="open"] .n')?.textContent;
+  const place = document.getElementById("shown");
+  if (place) place.textContent = t("filter.shown", { shown, all: total });
+  const work = document.querySelector('[data-n="live"]');
+  if (work) work.textContent = shown;
+  first("oldest", all.filter((one) => one.waiting), "waiting");
+  first("late", all.filter((one) => one.lateness === 2 && one.due), "due");
+  first("soon", all.filter((one) => one.lateness === 1 && one.due), "due");
+}
+
+function first(name, cards, field) {
+  const tile = document.querySelector(`[data-tile="${name}"]`);
+  if (!tile) return;
+  const found = cards.reduce((best, one) => (!best || one[field] < best[field] ? one : best), null);
+  const moment = tile.querySelector("time");
+  if (found && moment) {
+    moment.dataset[name === "soon" ? "clock" : "since"] = found[field];
+    if (name === "oldest") {
+      tile.href = `/gesprek/${found.id}`;
+      tile.querySelector("small").textContent = places.card(found.id)?.querySelector(".channel").textContent ?? "";
+    }
+  }
+  tile.querySelector(name === "oldest" ? ".n" : "small").classList.toggle("sr", !found && name !== "oldest");
+  time.show(tile);
+}
+
+function clicked(event) {
+  const button = event.target.closest("button, a.more-cards");
+  const card = event.target.closest("article.card");
+  if (!button) return;
+  if (button.matches(".claim")) {
+    event.preventDefault();
+    run(places, card, "claim");
+  } else if (button.matches(".menu")) {
+    openMenu(places, card, button);
+  } else if (button.matches(".more-cards")) {
+    event.preventDefault();
+    more(button);
+  } else if (button.matches(".open-closed, .fold")) {
+    root.classList.toggle("with-closed");
+    root.querySelector(root.matches(".with-closed") ? ".fold" : ".open-closed").focus();
+  }
+}
+
+async function more(link) {
+  const answer = await fetch(link.href).catch(() => null);
+  if (!answer?.ok) return;
+  const page = parsePage(await answer.text());
+  const list = link.parentElement;
+  const cards = [...page.querySelectorAll("[data-more] article.card")].map((card) => document.importNode(card, true)).filter((card) => !places.card(card.dataset.id));
+  const following = page.querySelector("[data-more] .more-cards");
+  link.remove();
+  for (const card of cards) store.cards.set(card.dataset.id, facts(card));
+  list.append(...cards, ...(following ? [document.importNode(following, true)] : []));
+  time.show(list);
+  keys.tidy();
+  cards[0]?.querySelector("h3 a").focus();
+}
+
+/** Which cards are mine: a rule of our own, for fragments are the same for everybody. */
+function me() {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(`.av[data-account="${Number(document.body.dataset.me)}"] { background: var(--nr-primary); color: var(--nr-primary-ink); }`);
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+}
+
+/** On a narrow screen one column at a time. */
+function chooseColumns() {
+  document.getElementById("columns")?.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    for (const one of button.parentElement.children) one.setAttribute("aria-pressed", one === button);
+    for (const [name, column] of places.columns) column.classList.toggle("chosen", name === button.dataset.to);
+  });
+}
+
+/** Several ticks of one filter are one parameter: kanaal=1,2. */
+function join(event) {
+  for (const name of new Set(event.formData.keys())) event.formData.set(name, event.formData.getAll(name).join(","));
+}
+
+function pauseButton() {
+  const button = document.getElementById("pause");
+  if (!button) return;
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    pausedAt = pausedAt ? 0 : time.now();
+    button.setAttribute("aria-pressed", pausedAt > 0);
+    button.replaceChildren(icon(pausedAt ? "chev" : "pause"), t(pausedAt ? "board.resume" : "board.pause"));
+    showPause();
+    if (!pausedAt) flush();
+  });
+}
+
+function showPause() {
+  const banner = document.getElementById("banner");
+  if (pausedAt) banner.dataset.paused = "yes";
+  else delete banner.dataset.paused;
+  banner.hidden = !pausedAt;
+  if (pausedAt) banner.textContent = t("connection.paused", { n: queue.size, time: time.clock(pausedAt) });
+}

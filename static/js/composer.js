@@ -1,0 +1,164 @@
+// The composer: an answer or a note, kept on this computer while it is typed, sent once, with a warning when the
+// conversation changed in between.
+
+import { isOnline } from "./connection.js";
+import { make } from "./fragment.js";
+import { alarm, say } from "./say.js";
+import { clock } from "./time.js";
+import { t } from "./words.js";
+
+const KEEP = 400; // milliseconds after the last key
+const OLD = 14 * 86_400_000; // milliseconds after which a draft is forgotten
+const PREFIX = "newsroom.draft.";
+let reference = "";
+let began = false; // whether something was typed since the page came
+
+/** Bring the composer of a conversation to life. */
+export function startComposer(of) {
+  const box = document.getElementById("composer");
+  if (!box) return;
+  reference = of;
+  forget();
+  const tabs = [...box.querySelectorAll('[role="tab"]')];
+  for (const tab of tabs) {
+    tab.addEventListener("click", () => choose(box, tabs, tab, true));
+    tab.addEventListener("keydown", (event) => {
+      if (event.key === "ArrowLeft" || event.key === "ArrowRight") choose(box, tabs, tabs[1 - tabs.indexOf(tab)]), tabs[1 - tabs.indexOf(tab)].focus();
+    });
+  }
+  for (const form of box.querySelectorAll("[data-compose]")) prepare(form);
+  others(box);
+  if (location.hash === "#note") choose(box, tabs, tabs[1], true);
+  if (location.hash === "#answer") choose(box, tabs, tabs[0], true);
+}
+
+/** Something was said while this person types: told above the composer. */
+export function typedSince(entry) {
+  const bar = document.getElementById("changed");
+  if (!began || !bar || entry.dataset.direction === "note") return;
+  const read = make("button", { type: "button", className: "btn s", onclick: () => {
+    bar.hidden = true;
+    entry.tabIndex = -1;
+    entry.focus();
+    entry.scrollIntoView({ block: "nearest" });
+    seen(entry);
+  } }, t("compose.read"));
+  bar.hidden = false;
+  bar.replaceChildren(make("span", {}, t("compose.changed", { what: entry.querySelector(".by").innerText.trim() })), make("span", { className: "sp" }), read);
+}
+
+/** The writer read it: the answer may go out. */
+function seen(entry) {
+  const field = document.querySelector('[name="last_seen"]');
+  if (field) field.value = Math.max(Number(field.value), Number(entry.id.slice(1)));
+}
+
+function choose(box, tabs, tab, focus = false) {
+  const kind = tab.id.slice(4);
+  box.dataset.chosen = kind;
+  for (const one of tabs) {
+    one.setAttribute("aria-selected", one === tab);
+    one.tabIndex = one === tab ? 0 : -1;
+  }
+  if (focus) box.querySelector(`#${kind} textarea`)?.focus();
+}
+
+function prepare(form) {
+  const kind = form.dataset.compose;
+  const text = form.elements.text;
+  const draft = read(kind);
+  if (draft && !text.value) {
+    text.value = draft.text;
+    tell(kind, t("compose.draft_back"));
+    began = true;
+  }
+  let timer = 0;
+  text.addEventListener("input", () => {
+    began = true;
+    clearTimeout(timer);
+    timer = setTimeout(() => keep(kind, text.value), KEEP);
+  });
+  addEventListener("pagehide", () => keep(kind, text.value));
+  text.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.preventDefault(), form.requestSubmit();
+  });
+  form.addEventListener("submit", (event) => send(event, form, kind));
+}
+
+/** Everybody in the last message also gets the answer, when the writer says so. */
+function others(box) {
+  const line = box.querySelector("#others");
+  if (!line) return;
+  const cc = box.querySelector("#cc");
+  line.append(" ", make("button", { type: "button", className: "btn s q", onclick: () => {
+    cc.value = [cc.value.trim(), line.dataset.others].filter(Boolean).join(", ");
+    cc.focus();
+  } }, t("compose.reply_all")));
+}
+
+async function send(event, form, kind) {
+  event.preventDefault();
+  if (form.dataset.busy) return;
+  if (!isOnline()) return alarm(t("say.failed"));
+  form.dataset.busy = "yes";
+  const error = form.querySelector(".error");
+  error.hidden = true;
+  try {
+    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" } });
+    const told = await answer.json();
+    if (answer.ok) sent(form, kind);
+    else refused(form, error, answer.status, told);
+  } catch {
+    refused(form, error, 0, { error: t("say.failed") });
+  }
+  delete form.dataset.busy;
+}
+
+function sent(form, kind) {
+  form.reset();
+  form.elements.text.value = "";
+  form.elements.client_id.value = crypto.randomUUID().replaceAll("-", "").slice(0, 24);
+  began = false;
+  document.getElementById("changed").hidden = true;
+  localStorage.removeItem(name(kind));
+  tell(kind, "");
+  say(t(kind === "answer" ? "say.sent" : "say.done"));
+}
+
+function refused(form, error, status, told) {
+  error.hidden = false;
+  error.textContent = typeof told.error === "string" && told.error !== "sign_in" ? told.error : t(status === 401 ? "connection.signed_out" : "say.failed");
+  if (told.key === "conflict.new_message" && !form.elements.send_anyway) {
+    error.after(make("label", { className: "note-line" }, make("input", { type: "checkbox", name: "send_anyway" }), ` ${t("compose.anyway")}`));
+  }
+}
+
+const name = (kind) => `${PREFIX}${reference}.${kind}`;
+
+function keep(kind, text) {
+  if (!began) return;
+  if (!text.trim()) return localStorage.removeItem(name(kind));
+  localStorage.setItem(name(kind), JSON.stringify({ text, at: Date.now() }));
+  tell(kind, t("compose.saved", { time: clock() }));
+}
+
+function read(kind) {
+  try {
+    return JSON.parse(localStorage.getItem(name(kind)));
+  } catch {
+    return null;
+  }
+}
+
+function tell(kind, words) {
+  const place = document.getElementById(`saved-${kind}`);
+  if (place) place.textContent = words;
+}
+
+/** Drafts that nobody came back to. */
+function forget() {
+  for (const item of Object.keys(localStorage).filter((one) => one.startsWith(PREFIX))) {
+    const draft = JSON.parse(localStorage.getItem(item) || "{}");
+    if (!(Date.now() - draft.at < OLD)) localStorage.removeItem(item);
+  }
+}

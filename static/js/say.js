@@ -1,0 +1,41 @@
+// The one voice of the page: own results at once, others' changes at most one sentence per ten seconds.
+
+import { make, icon } from "./fragment.js";
+import { t } from "./words.js";
+
+const QUIET = 10_000; // milliseconds between two sentences about others
+const heard = { arrived: 0, late: 0, soon: 0 };
+let timer = 0;
+let last = -QUIET;
+
+/** Say something at once: the result of what this person did. */
+export function say(text) {
+  const voice = document.getElementById("say");
+  voice.textContent = "";
+  voice.textContent = text;
+}
+
+/** Something happened by others: counted, and said with what else happened. */
+export function hear(what) {
+  heard[what] += 1;
+  if (!timer) timer = setTimeout(speak, Math.max(0, last + QUIET - performance.now()));
+}
+
+function speak() {
+  timer = 0;
+  last = performance.now();
+  const parts = [];
+  if (heard.arrived) parts.push(t("say.arrived", { n: heard.arrived }));
+  if (heard.late) parts.push(t("say.late", { n: heard.late }));
+  if (heard.soon) parts.push(t("say.soon", { n: heard.soon }));
+  heard.arrived = heard.late = heard.soon = 0;
+  if (parts.length) say(parts.join(" "));
+}
+
+/** An action of this person failed. Stays until it is closed or another takes its place. */
+export function alarm(text) {
+  const box = document.getElementById("alert");
+  const close = make("button", { type: "button", className: "ib", onclick: () => (box.hidden = true), aria: { label: t("menu.close") } }, icon("x"));
+  box.hidden = false;
+  box.replaceChildren(icon("alert"), make("p", {}, text), close);
+}

@@ -1,0 +1,149 @@
+// The live socket: resumes from its position, tries again without end, and knows how sure the screen is.
+
+import { setNow } from "./time.js";
+
+const FIRST_WAIT = 1000; // milliseconds before the second try
+const LONGEST_WAIT = 30_000;
+const FLASH = 1500; // a drop shorter than this is not shown
+const UNSTEADY = 20_000; // without a word
+const LOST = 45_000;
+const SIGNED_OUT = 4401;
+const COME_BACK = 4408;
+
+export class Live {
+  /** `on` has batch(frame), reset() and state(name); `position` is where the page stands. */
+  constructor(epoch, position, on) {
+    this.epoch = epoch;
+    this.position = position;
+    this.on = on;
+    this.wanted = []; // conversations whose thread we follow
+    this.tries = 0;
+    this.heard = performance.now();
+    this.broken = null; // since when there is no socket
+    this.database = true;
+    this.head = position;
+    this.name = "";
+    setInterval(() => this.look(), 1000);
+    for (const event of ["online", "pageshow"]) addEventListener(event, () => this.hurry());
+    document.addEventListener("visibilitychange", () => document.hidden || this.hurry());
+    this.connect();
+  }
+
+  connect() {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    const url = new URL(`/live?since=${this.epoch}.${this.position}`, location.href);
+    url.protocol = url.protocol.replace("http", "ws");
+    const socket = new WebSocket(url);
+    this.socket = socket;
+    socket.onmessage = (message) => socket === this.socket && this.receive(JSON.parse(message.data));
+    socket.onclose = (event) => socket === this.socket && this.closed(event.code);
+  }
+
+  receive(frame) {
+    this.heard = performance.now();
+    if (frame.t === "hello") {
+      this.broken = null;
+      this.tries = 0;
+      this.head = frame.head;
+      this.database = frame.db !== false;
+      setNow(frame.now);
+      this.follow(this.wanted);
+      if (this.stale) this.reset();
+    } else if (frame.t === "b") {
+      if (frame.from > this.position) return this.reset();
+      this.position = frame.to;
+      this.head = Math.max(this.head, frame.to);
+      this.on.batch(frame.e);
+    } else if (frame.t === "p") {
+      this.head = frame.head;
+      setNow(frame.now);
+    } else if (frame.t === "db") {
+      this.database = frame.ok;
+    } else if (frame.t === "reset") {
+      this.reset();
+    }
+    this.look();
+  }
+
+  /** The page is fetched again, and the socket begins anew at its position. */
+  reset() {
+    this.stale = false;
+    this.drop();
+    this.on.reset();
+  }
+
+  /** Go on from the position of a page that was just fetched. */
+  resume(epoch, position) {
+    this.epoch = epoch;
+    this.position = position;
+    this.drop();
+    this.connect();
+  }
+
+  drop() {
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
+  }
+
+  closed(code) {
+    this.socket = null;
+    this.broken ??= performance.now();
+    if (code === SIGNED_OUT) return this.tell("out");
+    if (code === COME_BACK) this.stale = true; // our rights may have changed: what we show is asked again
+    this.later();
+    this.look();
+  }
+
+  later() {
+    const wait = Math.min(FIRST_WAIT * 2 ** this.tries, LONGEST_WAIT);
+    this.tries += 1;
+    this.timer = setTimeout(() => this.connect(), wait * (0.5 + Math.random() / 2));
+    if (this.tries > 1) this.ask();
+  }
+
+  /** Why does the socket not open? Perhaps we are signed out, perhaps the database is away. */
+  async ask() {
+    try {
+      const answer = await fetch(location.href, { method: "HEAD", redirect: "manual" });
+      if (answer.type === "opaqueredirect") this.tell("out");
+      this.database = answer.status !== 503;
+    } catch {
+      // no answer at all: the socket's own tries go on
+    }
+  }
+
+  hurry() {
+    if (this.name === "out") return;
+    if (this.socket === null && this.timer) this.connect();
+    this.look();
+  }
+
+  /** Follow the threads of these conversations. */
+  follow(ids) {
+    this.wanted = ids;
+    if (ids.length && this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ t: "sub", ids }));
+  }
+
+  look() {
+    if (this.name === "out") return;
+    const quiet = performance.now() - this.heard;
+    if (quiet > LOST && this.socket?.readyState === WebSocket.OPEN) this.drop(), this.later();
+    if (this.socket === null) this.broken ??= performance.now();
+    const gone = this.broken === null ? 0 : performance.now() - this.broken;
+    if (!this.database) this.tell("database");
+    else if (quiet > LOST) this.tell("offline");
+    else if (quiet > UNSTEADY || gone > FLASH) this.tell("unsteady");
+    else if (this.position < this.head) this.tell("catching");
+    else this.tell("live");
+  }
+
+  tell(name) {
+    if (name === "out") clearTimeout(this.timer);
+    if (name !== this.name) {
+      this.name = name;
+      this.on.state(name);
+    }
+  }
+}

@@ -1,0 +1,110 @@
+// The verbs on a card: what each asks before it acts, and which of them a card offers.
+
+import { act } from "./act.js";
+import { ask, choose, field, tick } from "./menu.js";
+import { make } from "./fragment.js";
+import { facts } from "./store.js";
+import { t } from "./words.js";
+
+const choices = JSON.parse(document.getElementById("choices")?.textContent || "{}");
+const me = Number(document.body.dataset.me);
+const PRIORITIES = ["low", "normal", "high", "urgent"];
+const MOVES = ["new", "open", "department", "waiting", "closed"];
+const pairs = (list, chosen) => list.map(([id, text]) => ({ value: id, text, checked: id === chosen }));
+
+/** What can be done with a card, in the order of the menu. */
+export function offered(card) {
+  const { state, assignee } = facts(card);
+  if (state === "closed") return ["reopen", "label", "priority"];
+  return [...(assignee ? [] : ["claim"]), "assign", "team", "move", "priority", "label", "close", "spam"];
+}
+
+const ICONS = { claim: "me", assign: "me", team: "people", move: "swap", priority: "flag", label: "pin", close: "check", reopen: "redo", spam: "shield" };
+
+/** Open a card's menu and do what is chosen. */
+export async function openMenu(places, card, anchor) {
+  const verb = await choose(anchor, t("conversation.do"), offered(card).map((name) => ({ value: name, text: t(`verb.${name}`), icon: ICONS[name] })));
+  if (verb) await run(places, card, verb, anchor);
+}
+
+/** Do a verb on a card, after asking what it needs. */
+export async function run(places, card, verb, anchor = card.querySelector(".menu")) {
+  if (!offered(card).includes(verb) && !["move", "reopen", "urgent"].includes(verb)) return;
+  await RUN[verb](places, card, anchor);
+}
+
+const RUN = {
+  claim: (places, card) => act(places, card, "claim", {}, { column: facts(card).state === "new" ? "open" : null, done: t("say.claimed") }),
+
+  async assign(places, card, anchor) {
+    const { assignee, state } = facts(card);
+    const to = await choose(anchor, t("verb.assign"), pairs([[0, t("card.nobody")], ...mineFirst()], assignee ?? 0));
+    if (to === undefined || to === (assignee ?? 0)) return;
+    const name = choices.people.find(([id]) => id === to)?.[1] ?? t("card.nobody");
+    const column = to && state === "new" ? "open" : !to && state === "open" ? "new" : null;
+    await act(places, card, "assign", { to, was: assignee }, { column, done: t("say.assigned", { name }) });
+  },
+
+  async team(places, card, anchor) {
+    const { team } = facts(card);
+    const to = await choose(anchor, t("verb.team"), pairs([[0, t("filter.no_team")], ...choices.teams], team ?? 0));
+    if (to === undefined || to === (team ?? 0)) return;
+    const name = choices.teams.find(([id]) => id === to)?.[1] ?? t("filter.no_team");
+    await act(places, card, "team", { to, was: team }, { done: t("say.assigned", { name }) });
+  },
+
+  async move(places, card, anchor) {
+    const { state } = facts(card);
+    const to = await choose(anchor, t("verb.move"), MOVES.map((name) => ({ value: name, text: t(`state.${name}`), checked: name === state })));
+    if (to) await moveTo(places, card, to, anchor);
+  },
+
+  async priority(places, card, anchor) {
+    const { priority } = facts(card);
+    const to = await choose(anchor, t("verb.priority"), PRIORITIES.map((name, n) => ({ value: n, text: t(`priority.${name}`), checked: n === priority })).reverse());
+    if (to !== undefined && to !== priority) await act(places, card, "priority", { to });
+  },
+
+  urgent: (places, card) => act(places, card, "priority", { to: facts(card).priority === 3 ? 1 : 3 }),
+
+  async label(places, card, anchor) {
+    const { labels } = facts(card);
+    const wanted = await tick(anchor, t("verb.label"), choices.labels.map(([id, text]) => ({ value: id, text, checked: labels.includes(id) })));
+    if (!wanted) return;
+    const add = wanted.filter((id) => !labels.includes(id));
+    const remove = labels.filter((id) => !wanted.includes(id));
+    if (add.length || remove.length) await act(places, card, "label", { add, remove });
+  },
+
+  async close(places, card, anchor) {
+    const reason = await choose(anchor, t("verb.close"), choices.reasons.map(([id, text]) => ({ value: id, text })));
+    if (reason) await act(places, card, "close", { reason, last: facts(card).last }, { column: "closed", done: t("say.moved", { state: "closed" }) });
+  },
+
+  reopen: (places, card) => act(places, card, "reopen", {}, { column: facts(card).assignee ? "open" : "new", done: t("verb.reopen") }),
+
+  async spam(places, card) {
+    const form = await ask(t("verb.spam"), [make("label", { className: "check" }, make("input", { type: "checkbox", name: "block", value: "1" }), ` ${t("spam.block")}`)], t("verb.spam"));
+    if (form) await act(places, card, "spam", { block: form.get("block") ?? "" });
+  },
+};
+
+/** To another column: what is finished needs a reason, a department a name and a day. */
+export async function moveTo(places, card, to, anchor = card.querySelector(".menu")) {
+  const { state } = facts(card);
+  if (to === state && to !== "department") return;
+  if (to === "closed") return RUN.close(places, card, anchor);
+  const args = { to, was: state };
+  if (to === "department") {
+    const soon = new Date(Date.now() + 5 * 86_400_000).toISOString().slice(0, 10);
+    const form = await ask(t("verb.department"), [field("department", t("field.department"), { maxLength: 200 }), field("until", t("field.until"), { type: "date", value: soon })], t("verb.department"));
+    if (!form) return;
+    Object.assign(args, Object.fromEntries(form));
+  }
+  await act(places, card, "move", args, { column: to, done: t("say.moved", { state: to }) });
+}
+
+/** Colleagues, with who looks first: taking it oneself is what happens most. */
+function mineFirst() {
+  return [...choices.people].sort(([a], [b]) => (b === me) - (a === me));
+}
