@@ -48,9 +48,24 @@ async def migrate(settings: Settings) -> list[str]:
         return []
 
 
+@asynccontextmanager
+async def _addresses(settings: Settings) -> AsyncIterator[Settings]:
+    """As `app.database`, but what is there is left as it is: a check changes nothing."""
+    if settings.database_url:
+        yield settings
+    else:
+        async with app.database(settings) as ready:
+            yield ready
+
+
 async def check(settings: Settings, given: argparse.Namespace) -> int:
     """Try everything; 1 when something is wrong."""
-    return await checkup.run(settings, given.language, given.quick)
+    wrong = 0
+    async with _addresses(settings) as ready:
+        async for finding in checkup.run(ready, given.quick):
+            print(f"{'ok  ' if finding.ok else 'FAIL'} {checkup.sentence(finding, given.language)}", flush=True)
+            wrong += not finding.ok
+    return 1 if wrong else 0
 
 
 async def add_user(settings: Settings, given: argparse.Namespace) -> None:
