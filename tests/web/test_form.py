@@ -16,6 +16,7 @@ from newsroom.form import Field, Rule
 from newsroom.hours import due
 from newsroom.intake import Intake
 from newsroom.parser import Parsers
+from newsroom.web import limits
 from newsroom.web.public import form as public_form
 from newsroom.web.public import pages, state
 from tests.house import SECRET, add_team
@@ -118,6 +119,14 @@ async def test_twice_pressed_or_reloaded_is_one_message_with_one_number(db, pers
     # the promise does not move with the clock
     promise = [re.search(r"vóór (.*?uur)", page.words)[1] for page in (first, again, late)]
     assert 1 == len(set(promise))
+
+
+async def test_a_form_that_was_open_for_a_day_is_looked_at_once_more(db, person, clock):
+    await person.to_review()
+    clock.forward(limits.STATE_SECONDS)
+    page = await person.press("verstuur")
+    assert 409 == page.status and "langer dan een dag open" in page.words and [] == await deliveries(db)
+    assert (await person.press("verstuur")).number
 
 
 async def test_changed_after_sending_is_said_and_can_be_sent_as_a_new_message(db, person):

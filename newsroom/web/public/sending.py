@@ -35,6 +35,9 @@ async def send(visit: Visit) -> web.Response:
     async with visit.request.app[DATABASE].connection() as connection:
         before = await delivery.known(connection, channel_id, made.key)
         if before is None:
+            if visit.state.stale(at):
+                visit.state = visit.state.renewed(at)
+                return visit.review(409, "stale")
             if visit.state.age(at) < limits.PATIENCE_SECONDS:
                 return _wait(visit, "patience", limits.PATIENCE_SECONDS)
             if wait := await limit.take(connection, f"form:{visit.place}", limits.FORM_SENDS, at):
@@ -71,8 +74,9 @@ async def _delivery(visit: Visit) -> Delivery | web.Response:
         contents = await form_file.contents(connection, state.key, [one.id for one in state.files])
     gone = [one for one in state.files if one.id not in contents]
     if gone:
-        visit.state = replace(state, files=tuple(one for one in state.files if one not in gone))
-        return visit.review(409, files_gone=True)
+        visit.state = replace(state.renewed(now(visit.request)),
+                              files=tuple(one for one in state.files if one not in gone))
+        return visit.review(409, "files")
     answers = answer.shown(form, state.answers, state.names(), "nl")  # as staff know them
     body = submission.body(form.slug, in_language(form.title, "nl"), form.version, visit.language, answers,
                            [(one.field, one.name, one.type, contents[one.id]) for one in state.files])

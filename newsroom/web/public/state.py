@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
 from newsroom.form_file import FormFile
-from newsroom.web.limits import STATE_SECONDS
+from newsroom.web.limits import PATIENCE_SECONDS, STATE_SECONDS
 
 KEY_BYTES = 16
 SIGN_BYTES = 24
@@ -47,8 +47,12 @@ class State:
         return at.timestamp() - self.started
 
     def stale(self, at: datetime) -> bool:
-        """Open for so long that its files are gone."""
+        """Open for so long that its files are gone and a last look is wise."""
         return self.age(at) > STATE_SECONDS
+
+    def renewed(self, at: datetime) -> State:
+        """As if it was opened just now, patience apart. The key stays: what was sent is still known."""
+        return replace(self, started=int(at.timestamp()) - PATIENCE_SECONDS)
 
 
 def begin(form_id: int, version: int, at: datetime) -> State:

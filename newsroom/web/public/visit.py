@@ -80,11 +80,12 @@ class Visit:
         return self._page("step.html", status, step=step, fields=fields, options=answer.options,
                           wrong={one.name: wrong[one.name] for one in fields if one.name in wrong})
 
-    def review(self, status: int = 200, files_gone: bool = False) -> web.Response:
-        """The last look before sending: every answer, each with a way back to it."""
+    def review(self, status: int = 200, notice: str = "") -> web.Response:
+        """The last look before sending: every answer, each with a way back to it. `notice` is `files` or `stale`:
+        why it is shown again."""
         found = {one.name: one for one in answer.shown(self.form, self.state.answers, self.state.names(),
                                                        self.language)}
-        return self._page("review.html", status, found=found, files_gone=files_gone)
+        return self._page("review.html", status, found=found, notice=notice)
 
     def notice(self, kind: str, status: int, **values) -> web.Response:
         """A page between: wait a moment, sent before, and so on. It carries all answers."""
