@@ -1,4 +1,6 @@
-"""A mail that the mail server would not hand over: it still stands on the board, with what we know of it."""
+"""How the house is told of a mail that could not be read, or that the mail server would not hand over: it still
+stands on the board, with what we know of it.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,15 @@ WITHHELD = "De mailserver gaf deze e-mail niet. Open hem in de mailbox."
 
 def parse(delivery: Delivery) -> list[Incoming]:
     """As `connectors.email.parse.parse`; meta `problem` says that at most the header was fetched."""
-    items = parse_whole(delivery)
-    return [_withheld(item, delivery) for item in items] if "problem" in delivery.meta else items
+    make = _withheld if "problem" in delivery.meta else _told
+    return [make(item, delivery) for item in parse_whole(delivery)]
+
+
+def _told(item: Incoming, _: Delivery) -> Incoming:
+    """What is no mail at all has the code that makes the house say so."""
+    if item.kind is not Kind.NOT_UNDERSTOOD or "unreadable" in item.problems:
+        return item
+    return replace(item, problems=("unreadable", *item.problems))
 
 
 def _withheld(item: Incoming, delivery: Delivery) -> Incoming:

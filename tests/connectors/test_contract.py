@@ -63,8 +63,8 @@ def kind(request) -> type[Connector]:
 
 def payloads(name: str) -> list[Delivery]:
     """Captured deliveries of a connector, evenly spread over its folder."""
-    found = [delivery for path in sorted((FOLDER / name).rglob("*")) if path.is_file()
-             for delivery in [_delivery(path)] if delivery]
+    found = [delivery for path in sorted((FOLDER / name).rglob("*"))
+             if path.is_file() and path.suffix not in (".py", ".pyc") for delivery in [_delivery(path)] if delivery]
     return found[::max(1, len(found) // MOST_PAYLOADS)]
 
 

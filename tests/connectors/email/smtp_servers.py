@@ -30,11 +30,11 @@ class MailServer:
     _server: asyncio.Server | None = None
 
     async def start(self, context: ssl.SSLContext | None = None, implicit: bool = False) -> None:
-        loop = asyncio.get_running_loop()
+        loop, starttls = asyncio.get_running_loop(), bool(context) and not implicit
         self._server = await loop.create_server(
             lambda: _Submission(self, tls_context=None if implicit else context,
-                                require_starttls=bool(context) and not implicit, authenticator=self._judge,
-                                auth_required=True, auth_require_tls=False, enable_SMTPUTF8=True, loop=loop,
+                                require_starttls=starttls, authenticator=self._judge, auth_required=starttls,
+                                auth_require_tls=starttls, enable_SMTPUTF8=True, loop=loop,
                                 data_size_limit=self.size, hostname="mail.voorbeeldstad.example"),
             "127.0.0.1", 0, ssl=context if implicit else None)
         self.port = self._server.sockets[0].getsockname()[1]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 
@@ -126,3 +128,16 @@ def test_it_keeps_the_contract():
         assert field.metadata["label"] and field.metadata["description"] and field.metadata["group"], field.name
     same = replace(email.settings, smtp_user="ander@voorbeeldstad.example")
     assert ("post@voorbeeldstad.example", "ander@voorbeeldstad.example") == (same.imap_name, same.smtp_name)
+
+
+def test_the_page_names_every_file_and_meta():
+    room = Path(check.__file__).parent
+    page = (room / "README.md").read_text("utf-8")
+    for file in room.glob("*.py"):
+        assert f"`{file.name}`" in page or file.name == "limits.py", file.name
+    source = (room / "reading.py").read_text("utf-8")
+    used = set(re.findall(r'meta\["(\w+)"\]', source))
+    used |= set(re.findall(r'\b(\w+)=(?:str\(|"1"|structure|"not_|reason)', source))
+    assert {"sent", "history", "authserv", "too_large", "size", "structure", "problem", "reason"} == used
+    for name in used | {"folder", "own"}:
+        assert f"`{name}`" in page, name
