@@ -26,7 +26,7 @@ from newsroom.parser import Parsers
 from newsroom.settings import Settings
 from newsroom.web import application, live
 from newsroom.web.fragments import Fragments
-from newsroom.web.keys import BELL, CONNECTOR, FEED, SIGNING, WRITER
+from newsroom.web.keys import BELL, CHANNELS, CONNECTOR, FEED, SIGNING, WRITER
 from newsroom.web.live import SOCKETS
 from newsroom.web.render import Render
 
@@ -113,7 +113,8 @@ def _compose(settings: Settings, pool: Database, kinds: dict[str, type[Connector
     house = House(settings, pool, keys, feed, delivery.Writer(pool, bell), channel.Live(pool, kinds, keys), bell,
                  asyncio.get_running_loop().create_future(), site)
     site[FEED], site[WRITER], site[BELL] = feed, house.writer, bell
-    site[SIGNING], site[CONNECTOR], site[SOCKETS] = keys.signing_key, house.channels.connector, set()
+    site[SIGNING], site[CHANNELS], site[SOCKETS] = keys.signing_key, house.channels, set()
+    site[CONNECTOR] = house.channels.connector
     return house
 
 

@@ -26,7 +26,7 @@ from newsroom.secret import CannotDecrypt, Keys
 Mode = Literal["reading", "live", "paused"]
 MODES: tuple[Mode, ...] = ("reading", "live", "paused")
 BAD = ("faltering", "down")  # of the healths new, ok, faltering, down
-LONGEST_NAME, LONGEST_SIGNATURE = 100, 10_000  # characters
+LONGEST_NAME, LONGEST_SIGNATURE = 100, 9000  # characters
 STYLE = {"signature_text": "", "signature_html": ""}
 # a signature may hold what mail programs show alike; a logo is a link to the municipality's own site
 SIGNATURE_TAGS = {"a", "b", "br", "div", "em", "i", "img", "p", "span", "strong", "table", "tbody", "td", "tr"}

@@ -15,20 +15,18 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import structlog
 
-from connectors import Batch, ChannelError, Connector, Delivery, DeliveryKey, Listener, SignInNeeded, TryLater
-from newsroom import channel, delivery
+from connectors import Batch, ChannelError, Delivery, DeliveryKey, Listener, SignInNeeded, TryLater
+from newsroom import channel, delivery, probe
 from newsroom.channel import Channel
 from newsroom.claim import Claims
 from newsroom.database import Database
 
 CLAIMS = 7263003  # the space of the claims on channels
-CLOSE_SECONDS = 10.0  # a connector that does not close in time is left to its fate
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")  # in a text column
 DATABASE_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -150,7 +148,7 @@ class Collector:
                         await self._well(id, trouble)
         finally:
             settled.cancel()
-            await _close(connector)
+            await probe.close(connector)
 
     async def _store(self, id: int, cursor: Mapping[str, Any], batch: Batch) -> None:
         """One transaction: what came, and from where to go on."""
@@ -181,7 +179,7 @@ class Collector:
         if not trouble.tries:
             trouble.since = time.monotonic()
         if not isinstance(error, ChannelError | OSError) and trouble.last != type(error).__name__:
-            log.error("listener failed", channel=id, error=type(error).__name__, where=_where(error))
+            log.error("listener failed", channel=id, error=type(error).__name__, where=probe.where(error))
         trouble.last = type(error).__name__
         long = time.monotonic() - trouble.since >= self._pace.down_after
         await self._health(id, "down" if long or isinstance(error, SignInNeeded) else "faltering", cause(error))
@@ -243,22 +241,6 @@ def _clean(text: str) -> str:
 def _version(row: Channel) -> tuple:
     """What a listener is made from: another version asks for another listener."""
     return row.kind, row.settings, row.secrets
-
-
-async def _close(connector: Connector) -> None:
-    try:
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await connector.close()
-    except Exception as error:
-        log.warning("connector did not close", error=type(error).__name__)
-
-
-def _where(error: BaseException) -> str:
-    """The file and line that raised: the text of an error may hold anything, so it is not logged."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
 
 
 def _now() -> datetime:

@@ -15,8 +15,8 @@ SUBJECTS = {
     "settings": ("setting_changed",),
     "people": ("account_made", "account_changed", "link_made", "link_used"),
     "sign_in": ("signed_in", "sign_in_failed", "signed_out", "session_ended", "password_set", "reset_asked"),
-    "refused": ("refused",),
-    "health": ("health",),
+    "seen": ("refused", "address_shown"),
+    "health": ("health", "nothing_disappears"),
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from connectors import Secret, SignInNeeded
 
-LONGEST_TEXT, LONGEST_SECRET, MOST_DIGITS = 2000, 20_000, 9  # characters; a secret may be a key of several lines
+LONGEST_TEXT, LONGEST_SECRET, MOST_DIGITS = 2000, 8000, 9  # characters; a secret may be a key of several lines
 KINDS = {"str": "text", "int": "number", "bool": "switch", "Secret": "secret", "tuple[str, ...]": "list"}
 CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]")
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")

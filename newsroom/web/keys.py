@@ -13,6 +13,7 @@ from aiohttp import web
 from connectors import Connector
 from newsroom.access import Scope
 from newsroom.account import Account
+from newsroom.channel import Live
 from newsroom.database import Database
 from newsroom.delivery import Writer
 from newsroom.feed import Feed
@@ -33,6 +34,7 @@ WRITER = web.AppKey("writer", Writer)  # deliveries of many requests in one comm
 BELL = web.AppKey("bell", Callable[[], None])  # call after every commit that wrote an event
 SIGNING: web.AppKey[Callable[[str], bytes]] = web.AppKey("signing")  # a key per purpose
 CONNECTOR: web.AppKey[Callable[[int], Awaitable[Connector]]] = web.AppKey("connector")  # of a channel
+CHANNELS = web.AppKey("channels", Live)  # the kinds of channels, and the keys of their credentials
 
 REFERENCE = web.RequestKey("reference", str)  # of this request; on error pages and in the log
 ADDRESS = web.RequestKey("address", str)  # the visitor's, never a header's word alone

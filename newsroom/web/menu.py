@@ -13,8 +13,8 @@ from newsroom.web.keys import SCOPE
 from newsroom.web.routes import POLICIES
 
 ICONS = {"board": "board", "mine": "me", "spam": "shield"}
-ADMIN = ("admin_channels", "admin_teams", "admin_people", "admin_forms", "admin_hours", "admin_labels",
-         "admin_reasons", "admin_log")
+ADMIN = ("admin_channels", "admin_forms", "admin_teams", "admin_people", "admin_hours", "admin_days", "admin_targets",
+         "admin_labels", "admin_reasons", "admin_log")
 
 
 @dataclass(frozen=True, slots=True)

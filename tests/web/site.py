@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from aiohttp import DummyCookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from connectors import Connector
@@ -34,8 +36,10 @@ class Clock:
 
 @asynccontextmanager
 async def site(db: Database, *parts: application.Part, connectors: dict[int, Connector] | None = None,
-               clock: Callable[[], datetime] | None = None, **settings) -> AsyncIterator[TestClient]:
-    """A client of these parts; it keeps no cookies. `settings` are those of the installation."""
+               clock: Callable[[], datetime] | None = None, more: Mapping[web.AppKey, Any] | None = None,
+               **settings) -> AsyncIterator[TestClient]:
+    """A client of these parts; it keeps no cookies. `more` goes into the application, `settings` are
+    those of the installation."""
     app = application.make(db, Settings(**settings), parts=parts, clock=clock or Clock())
 
     async def connector(id: int) -> Connector:
@@ -45,5 +49,7 @@ async def site(db: Database, *parts: application.Part, connectors: dict[int, Con
 
     app[WRITER], app[CONNECTOR] = Writer(db, lambda: None), connector
     app[SIGNING] = lambda purpose: purpose.encode().ljust(32, b".")
-    async with TestClient(TestServer(app), cookie_jar=None) as client:
+    for key, value in (more or {}).items():
+        app[key] = value
+    async with TestClient(TestServer(app), cookie_jar=DummyCookieJar()) as client:
         yield client

@@ -1,0 +1,146 @@
+"""Beheer, three short lists: teams, labels and topics, reasons to close. Each is a list with a form per line."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+
+from newsroom import calendar, close_reason, label, restriction, team, term
+from newsroom.change import By, Wrong
+from newsroom.close_reason import CloseReason
+from newsroom.database import Connection
+from newsroom.label import Label
+from newsroom.team import Team
+from newsroom.web import fields
+from newsroom.web.admin.frame import ID, PATH, Problem, by, done, notice, problem
+from newsroom.web.fields import Fields
+from newsroom.web.keys import BELL, DATABASE
+from newsroom.web.render import page
+from newsroom.web.routes import Routes
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One list: the beginning of its route names, its address, an empty line, and the verbs of its domain."""
+
+    name: str
+    path: str
+    blank: Any
+    every: Callable[[Connection], Awaitable[Sequence[Any]]]
+    read: Callable[[Any, Fields], Any]
+    keep: Callable[[Connection, Any, By], Awaitable[int]]
+    put_away: Callable[[Connection, int, bool, By], Awaitable[None]]
+
+
+async def keep_team(connection: Connection, wanted: Team, who: By) -> int:
+    """A team with its hours and whether it is restricted."""
+    old = next((one for one in await team.every(connection) if one.id == wanted.id), None)
+    id = await team.save(connection, wanted, who)
+    await restriction.set_restricted(connection, id, wanted.restricted, who)
+    if old is not None and old.hours_id != wanted.hours_id:
+        await term.recompute(connection, who.at, who.account_id)
+    return id
+
+
+def read_team(old: Team, form: Fields) -> Team:
+    hours = form.numbers("hours")
+    return Team(old.id, form.text("name"), form.on("restricted"), hours[0] if hours else None)
+
+
+def read_label(old: Label, form: Fields) -> Label:
+    return Label(old.id, form.text("name"), form.on("topic"))
+
+
+def read_reason(old: CloseReason, form: Fields) -> CloseReason:
+    return CloseReason(old.id, form.text("name_nl"), form.text("name_en"), form.text("outcome"))
+
+
+SHELVES = (
+    Shelf("teams", "teams", Team(0, ""), team.every, read_team, keep_team, team.set_archived),
+    Shelf("labels", "labels", Label(0, ""), label.every, read_label, label.save, label.set_archived),
+    Shelf("reasons", "afrondredenen", CloseReason(0, "", ""), close_reason.every, read_reason, close_reason.save,
+          close_reason.set_archived),
+)
+
+
+def routes(add: Routes) -> None:
+    for shelf in SHELVES:
+        path, name = f"{PATH}/{shelf.path}", f"admin_{shelf.name}"
+        add.page("GET", path, partial(show_all, shelf), "configure", name=name)
+        add.page("GET", path + "/nieuw", partial(show, shelf), "configure", name=name + "_new")
+        add.page("POST", path + "/nieuw", partial(save, shelf), "configure")
+        add.page("GET", f"{path}/{ID}", partial(show, shelf), "configure", name=name + "_one")
+        add.page("POST", f"{path}/{ID}", partial(save, shelf), "configure")
+        add.page("POST", f"{path}/{ID}/archief", partial(put_away, shelf), "configure", name=name + "_archive")
+
+
+async def show_all(shelf: Shelf, request: web.Request) -> web.Response:
+    """The list."""
+    async with request.app[DATABASE].snapshot() as connection:
+        rows = await shelf.every(connection)
+        hours = {one.id: one.name for one in await calendar.every(connection)}
+    return page(request, f"admin/{shelf.name}.html", rows=rows, hours=hours,
+                notice=notice(request, ("saved", "put_away", "taken_back")))
+
+
+async def show(shelf: Shelf, request: web.Request) -> web.Response:
+    """The form of one line, or of a new one."""
+    row, hours = await _find(shelf, request)
+    return _page(shelf, request, row, row, hours)
+
+
+async def save(shelf: Shelf, request: web.Request) -> web.StreamResponse:
+    """Keep it."""
+    form, (row, hours) = await fields.read(request), await _find(shelf, request)
+    wanted = shelf.read(row, form)
+    if getattr(wanted, "hours_id", None) not in (None, *hours):
+        return _page(shelf, request, row, wanted, hours, [problem(request, "hours", "wrong.choice")])
+    try:
+        async with request.app[DATABASE].transaction() as connection:
+            id = await shelf.keep(connection, wanted, by(request))
+    except Wrong as wrong:
+        return _page(shelf, request, row, wanted, hours, [problem(request, wrong.field, wrong.key)])
+    if isinstance(wanted, Team):
+        await _settle(request, id)
+    raise done(request, f"admin_{shelf.name}")
+
+
+async def put_away(shelf: Shelf, request: web.Request) -> web.StreamResponse:
+    """No longer offered, or offered again."""
+    row, hours = await _find(shelf, request)
+    archived = row.archived_at is None
+    try:
+        async with request.app[DATABASE].transaction() as connection:
+            await shelf.put_away(connection, row.id, archived, by(request))
+    except Wrong as wrong:
+        return _page(shelf, request, row, row, hours, [problem(request, wrong.field, wrong.key)])
+    raise done(request, f"admin_{shelf.name}", "put_away" if archived else "taken_back")
+
+
+async def _settle(request: web.Request, team_id: int) -> None:
+    """What came in while the team was being restricted."""
+    request.app[BELL]()
+    async with request.app[DATABASE].transaction() as connection:
+        await restriction.settle(connection, team_id, by(request))
+
+
+async def _find(shelf: Shelf, request: web.Request) -> tuple[Any, Mapping[int, str]]:
+    async with request.app[DATABASE].snapshot() as connection:
+        rows = await shelf.every(connection)
+        hours = {one.id: one.name for one in await calendar.every(connection)}
+    if "id" not in request.match_info:
+        return shelf.blank, hours
+    row = next((one for one in rows if one.id == int(request.match_info["id"])), None)
+    if row is None:
+        raise web.HTTPNotFound
+    return row, hours
+
+
+def _page(shelf: Shelf, request: web.Request, row: Any, shown: Any, hours: Mapping[int, str],
+          problems: Sequence[Problem] = ()) -> web.Response:
+    return page(request, f"admin/{shelf.name}_one.html", 422 if problems else 200, row=row, shown=shown, hours=hours,
+                problems=problems, outcomes=close_reason.OUTCOMES)
