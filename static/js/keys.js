@@ -7,7 +7,7 @@ import { run } from "./verbs.js";
 import { t } from "./words.js";
 
 const VERBS = { i: "claim", a: "assign", t: "team", m: "move", f: "label", p: "urgent", e: "close" };
-const TABBABLE = "h3 a, .foot button";
+const TABBABLE = "h3 a, .deeds button";
 const HELP = [["← ↑ → ↓", "keys.walk"], ["Enter", "keys.open"], ["I", "keys.claim"], ["A", "keys.assign"], ["T", "keys.team"], ["M", "keys.move"],
   ["F", "keys.labels"], ["P", "keys.priority"], ["E", "keys.close"], ["R", "keys.reply"], ["C", "keys.note"], ["/", "keys.search"], ["?", "keys.help"]];
 

@@ -12,7 +12,7 @@ const MOST = 150; // elements in one column
 const SETTLE = 2000; // milliseconds after it was let go
 const STRIP = 12_000; // how long a strip stays when nobody looks at its card
 const JUST_MOVED = 300; // a click this soon after its target moved was meant for another card
-const ROWS = ["meta", "h3", "foot"];
+const ROWS = ["meta", "h3", "deeds"];
 
 export class Places {
   /** `root` holds the columns, `store` the facts; `sort` is "due" for my own work. */
