@@ -22,11 +22,12 @@ async def of(connection: Connection, authors: Iterable[Author], at: datetime) ->
         ids = await connection.fetch("insert into contact (name, created_at) select name, $2"
                                      " from unnest($1::text[]) as name returning id",
                                      [wanted[key][:200] for key in missing], at)
-        await connection.executemany(
-            # their addresses
-            "insert into contact_identity (kind, address, contact_id, name) values ($1, $2, $3, $4)"
-            " on conflict do nothing",
-            [(*key, row["id"], wanted[key][:200]) for key, row in zip(missing, ids, strict=True)])
+        # their addresses
+        await connection.execute(
+            "insert into contact_identity (kind, address, contact_id, name)"
+            " select * from unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) on conflict do nothing",
+            [kind for kind, _ in missing], [address for _, address in missing], [row["id"] for row in ids],
+            [wanted[key][:200] for key in missing])
         found |= await _find(connection, missing)
     return found
 

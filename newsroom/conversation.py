@@ -7,7 +7,7 @@ save, and record the event.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -126,12 +126,12 @@ async def participants(connection: Connection, conversation_id: int) -> list[tup
 
 async def save(connection: Connection, rows: Sequence[Conversation]) -> None:
     """Write whole rows, each with its version raised by the caller."""
-    await connection.executemany(SAVE, [astuple(row) for row in rows])
+    await connection.execute(SAVE, list(rows))
 
 
 async def insert(connection: Connection, rows: Sequence[Conversation]) -> None:
     """Add rows whose ids were reserved with `reserve`."""
-    await connection.executemany(INSERT, [astuple(row) for row in rows])
+    await connection.execute(INSERT, list(rows))
 
 
 async def reserve(connection: Connection, n: int) -> list[int]:
@@ -153,9 +153,9 @@ def _row(row: Any) -> Conversation:
     return Conversation(**row)
 
 
-# the columns in the order of the dataclass's fields
 _NAMES = ", ".join(COLUMNS)
-INSERT = ("insert into conversation (" + _NAMES + ") overriding system value values ("
-          + ", ".join(f"${n}" for n in range(1, len(COLUMNS) + 1)) + ")")
+INSERT = ("insert into conversation (" + _NAMES + ") overriding system value select " + _NAMES
+          + " from json_populate_recordset(null::conversation, $1)")
 SAVE = ("update conversation set (" + _NAMES.removeprefix("id, ") + ") = ("
-        + ", ".join(f"${n}" for n in range(2, len(COLUMNS) + 1)) + ") where id = $1")
+        + ", ".join("new." + name for name in COLUMNS[1:])
+        + ") from json_populate_recordset(null::conversation, $1) as new where conversation.id = new.id")

@@ -84,12 +84,11 @@ async def record(connection: Connection, drafts: Sequence[Draft]) -> None:
     unknown = {draft.kind for draft in drafts} - KINDS.keys()
     if unknown:
         raise ValueError(f"unknown event kinds: {sorted(unknown)}")
-    await connection.executemany(
-        # hand the events to the trigger that publishes them at COMMIT
+    # hand the events to the trigger that publishes them at COMMIT
+    await connection.execute(
         "insert into event_draft (at, kind, conversation_id, message_id, actor_id, before, after, key, data)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        [(d.at, d.kind, d.conversation_id, d.message_id, d.actor_id, d.before, d.after, d.key, d.data)
-         for d in drafts])
+        " select at, kind, conversation_id, message_id, actor_id, before, after, key, data"
+        " from json_populate_recordset(null::event_draft, $1)", list(drafts))
 
 
 async def position(connection: Connection) -> tuple[str, int]:

@@ -44,12 +44,15 @@ async def write(connection: Connection, arrivals: Sequence[Arrival], placement: 
 async def give_keys(connection: Connection, owners: Sequence[tuple[Key, int]]) -> None:
     """Point keys at conversations; a key that pointed at an older one now points here."""
     unique = sorted({key: id for key, id in owners}.items())
-    await connection.executemany(
+    if unique:
+        channels, references, parties = zip(*[key for key, _ in unique], strict=True)
         # an answer with one of these references, by this party, joins this conversation
-        "insert into thread_key (channel_id, reference, party, conversation_id) values ($1, $2, $3, $4)"
-        " on conflict (channel_id, reference, party) do update set conversation_id = excluded.conversation_id"
-        " where thread_key.conversation_id <> excluded.conversation_id",
-        [(*key, id) for key, id in unique])
+        await connection.execute(
+            "insert into thread_key (channel_id, reference, party, conversation_id)"
+            " select * from unnest($1::int[], $2::text[], $3::text[], $4::bigint[])"
+            " on conflict (channel_id, reference, party) do update set conversation_id = excluded.conversation_id"
+            " where thread_key.conversation_id <> excluded.conversation_id",
+            channels, references, parties, [id for _, id in unique])
 
 
 def excerpt(text: str) -> str:
@@ -92,10 +95,11 @@ async def _name_strangers(connection: Connection, placement: Placement, fresh: s
 
 
 async def _copied(connection: Connection, copies: Sequence[Arrival]) -> None:
-    await connection.executemany(
-        # the other mailbox shows it too
-        "insert into conversation_channel (conversation_id, channel_id) values ($1, $2) on conflict do nothing",
-        sorted({(copy.conversation_id, copy.stored.channel_id) for copy in copies}))
+    if copies:
+        await connection.executemany(
+            # the other mailbox shows it too
+            "insert into conversation_channel (conversation_id, channel_id) values ($1, $2) on conflict do nothing",
+            sorted({(copy.conversation_id, copy.stored.channel_id) for copy in copies}))
 
 
 async def _take_part(connection: Connection, arrivals: Sequence[Arrival]) -> None:
@@ -106,10 +110,13 @@ async def _take_part(connection: Connection, arrivals: Sequence[Arrival]) -> Non
         for author in authors:
             if author.address and item.kind != Kind.BOUNCE:
                 people[arrival.conversation_id, author.kind, clean(author.address)] = clean(author.name)
-    await connection.executemany(
+    if people:
+        rows = [(*key, name) for key, name in sorted(people.items())]
         # who wrote, or whom a colleague wrote to
-        "insert into participant (conversation_id, kind, address, name) values ($1, $2, $3, $4)"
-        " on conflict do nothing", [(*key, value) for key, value in sorted(people.items())])
+        await connection.execute(
+            "insert into participant (conversation_id, kind, address, name)"
+            " select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) on conflict do nothing",
+            *zip(*rows, strict=True))
 
 
 async def _bounced(connection: Connection, arrivals: Sequence[Arrival]) -> dict[int, int]:

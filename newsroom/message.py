@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -83,11 +83,13 @@ async def reserve(connection: Connection, n: int) -> list[int]:
 
 async def insert(connection: Connection, rows: Sequence[Message]) -> None:
     """Add rows whose ids were reserved with `reserve`."""
-    await connection.executemany(INSERT, [astuple(row) for row in rows])
+    await connection.execute(INSERT, list(rows))
 
 
 async def attach(connection: Connection, files: Sequence[tuple[int, int, Attachment]]) -> None:
     """Store `(message_id, place, attachment)`: each distinct content once."""
+    if not files:
+        return
     hashed = [(message_id, place, item, hashlib.sha256(item.content).digest()) for message_id, place, item in files]
     contents = {sha256: item.content for _, _, item, sha256 in hashed}
     # sorted, so that two batches with the same files cannot wait for each other
@@ -167,5 +169,5 @@ def recipients_of(to: Sequence[Any] = (), cc: Sequence[Any] = (), bcc: Sequence[
 
 
 NAMES = ", ".join(COLUMNS)
-INSERT = ("insert into message (" + NAMES + ") overriding system value values ("
-          + ", ".join(f"${n}" for n in range(1, len(COLUMNS) + 1)) + ")")
+INSERT = ("insert into message (" + NAMES + ") overriding system value select " + NAMES
+          + " from json_populate_recordset(null::message, $1)")
