@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
 import asyncpg
@@ -18,6 +19,7 @@ from newsroom.database import Connection, Database
 LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that look alike; 10 of them are 49 bits
 REFERENCE_LENGTH = 10  # fits Open Klant's referentienummer
 BATCH = 500  # deliveries in one commit
+CLAIM_BYTES = 20_000_000  # of raw deliveries read in one transaction
 LONGEST_KEY = 1000  # characters
 
 
@@ -158,16 +160,20 @@ class Writer:
 
 
 async def claim(connection: Connection, limit: int, slow: bool = False) -> list[Stored]:
-    """Lock up to `limit` unread deliveries, oldest first, until this transaction ends; it may rest while they are
-    read."""
+    """Lock up to `limit` unread deliveries of together CLAIM_BYTES, at least one, oldest first, until this
+    transaction ends; it may rest while they are read."""
     # reading may take longer than a transaction usually rests
     await connection.execute("set local idle_in_transaction_session_timeout = '60s'")
-    # the next work, passing over what another worker holds
+    # the next work, passing over what another worker holds; sizes first, so that large ones do not fill memory
+    sizes = await connection.fetch(
+        "select id, octet_length(body) as size from delivery where state = $1 order by id limit $2"
+        " for update skip locked", "slow" if slow else "new", limit)
+    total = accumulate(row["size"] for row in sizes)
+    ids = [row["id"] for n, (row, size) in enumerate(zip(sizes, total, strict=True)) if not n or size <= CLAIM_BYTES]
+    # as many as fit; the others keep their place
     rows = await connection.fetch(
         "select d.id, d.channel_id, c.kind, d.reference, d.key, d.body, d.received_at, d.content_type, d.meta"
-        " from delivery d join channel c on c.id = d.channel_id where d.state = $1"
-        " order by d.id limit $2 for update of d skip locked",
-        "slow" if slow else "new", limit)
+        " from delivery d join channel c on c.id = d.channel_id where d.id = any($1::bigint[]) order by d.id", ids)
     return [_stored(row) for row in rows]
 
 

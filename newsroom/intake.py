@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -23,11 +23,13 @@ from newsroom.parser import Parsers, Slow, Unreadable, read
 from newsroom.placement import Configuration
 
 BATCH = 200  # deliveries in one transaction
-BATCH_BYTES = 20_000_000  # of raw deliveries in one transaction
 IN_CHILD = 50  # hostile deliveries asked of one child at a time
 POLL_SECONDS = 2.0  # a lost doorbell costs at most this
+READ_SECONDS = 20.0  # in one transaction; what is not read by then keeps its place
 HOUSE_SECONDS = 1.0  # how old the configuration may be
 TRIES = 5  # against a deadlock
+AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.InsufficientResourcesError,
+        asyncpg.OperatorInterventionError, asyncpg.InvalidTransactionStateError, asyncpg.LockNotAvailableError)
 
 log = structlog.get_logger()
 
@@ -44,8 +46,9 @@ class Intake:
     """Reads deliveries until stopped. `wake` is called by whoever stored some; `committed` after each commit."""
 
     def __init__(self, database: Database, kinds: dict[str, type[Connector]], parsers: Parsers, secret: bytes,
-                 committed: Callable[[], None]):
+                 committed: Callable[[], None], clock: Callable[[], datetime] = lambda: datetime.now(UTC)):
         self._database = database
+        self._clock = clock
         self._kinds = kinds
         self._parsers = parsers
         self._secret = secret
@@ -78,7 +81,9 @@ class Intake:
             except RETRY:
                 if attempt == TRIES - 1:
                     raise
-            except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+            except Exception as error:
+                if is_away(error):
+                    raise
                 log.warning("batch refused, one by one", error=type(error).__name__, limit=limit)
                 return await self._one_by_one(slow)
         raise AssertionError("unreachable")
@@ -87,8 +92,11 @@ class Intake:
         while True:
             try:
                 n = await self.step(slow)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.error("intake waits for the database", error=type(error).__name__)
+            except Exception as error:  # a lane never ends: it tells, and tries again
+                if is_away(error):
+                    log.error("intake waits for the database", error=type(error).__name__)
+                else:
+                    log.exception("intake failed")
                 n = 0
             if not n:
                 await self._rest(slow)
@@ -105,22 +113,24 @@ class Intake:
             pass
 
     async def _one_by_one(self, slow: bool) -> int:
-        """A delivery that the database refuses becomes a card of its own and blocks no other."""
+        """A delivery that cannot be written becomes a card of its own and blocks no other."""
         try:
             return await self._batch(slow, 1)
-        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError):
+        except Exception as error:
+            if is_away(error) or isinstance(error, RETRY):
+                raise
             return await self._batch(slow, 1, refuse=True)
 
     async def _batch(self, slow: bool, limit: int, refuse: bool = False) -> int:
         async with self._database.transaction() as connection:
-            claimed = _bounded(await delivery.claim(connection, limit, slow))
+            claimed = await delivery.claim(connection, limit, slow)
             if not claimed:
                 return 0
-            found = [Read(one, [unreadable(one, "refused")]) for one in claimed] if refuse else \
+            found = [Read(_bare(one), [unreadable(one, "refused")]) for one in claimed] if refuse else \
                 await self._read(claimed, quick=not slow)
             await self._write(connection, found)
         self._committed()
-        return len(claimed)
+        return len(found)
 
     async def _write(self, connection: Connection, found: Sequence[Read]) -> None:
         later = [one.stored.id for one in found if one.items is None]
@@ -128,13 +138,14 @@ class Intake:
             await delivery.set_slow(connection, later)
         ready = [(one.stored, one.items) for one in found if one.items is not None]
         if ready:
-            problems = await arrival.arrive(connection, ready, await self._configuration(connection),
-                                            datetime.now(UTC))
+            house = await self._configuration(connection, {stored.channel_id for stored, _ in ready})
+            problems = await arrival.arrive(connection, ready, house, self._clock())
             problems |= {stored.id: item.problems[-1] for stored, items in ready for item in items
                          if "unreadable" in item.problems}
             await delivery.done(connection, problems)
 
     async def _read(self, claimed: Sequence[Stored], quick: bool) -> list[Read]:
+        until = monotonic() + READ_SECONDS
         found: list[Read] = []
         hostile: dict[str, list[Stored]] = {}
         for one in claimed:
@@ -145,20 +156,27 @@ class Intake:
                 found.append(Read(one, _items(one, read(kind, one.delivery) if kind else Unreadable("no_connector"))))
         for kind_name, group in hostile.items():
             for start in range(0, len(group), IN_CHILD):
-                found += await self._in_child(kind_name, group[start:start + IN_CHILD], quick)
+                if not found or monotonic() < until:
+                    found += await self._in_child(kind_name, group[start:start + IN_CHILD], quick, until)
         return found
 
-    async def _in_child(self, kind: str, group: list[Stored], quick: bool) -> list[Read]:
+    async def _in_child(self, kind: str, group: list[Stored], quick: bool, until: float) -> list[Read]:
         try:
             answers = await self._parsers.parse(kind, [one.delivery for one in group], quick)
         except Slow:
             if len(group) == 1:
                 return [Read(group[0], None)]
-            return [found for one in group for found in await self._in_child(kind, [one], quick)]
+            found: list[Read] = []
+            for one in group:
+                if not found or monotonic() < until:
+                    found += await self._in_child(kind, [one], quick, until)
+            return found
         return [Read(one, _items(one, answer)) for one, answer in zip(group, answers, strict=True)]
 
-    async def _configuration(self, connection: Connection) -> Configuration:
-        if self._house is None or monotonic() - self._house_at > HOUSE_SECONDS:
+    async def _configuration(self, connection: Connection, channels: set[int]) -> Configuration:
+        """The house as it was at most HOUSE_SECONDS ago, and never without one of these channels."""
+        old = self._house is None or monotonic() - self._house_at > HOUSE_SECONDS
+        if old or channels - self._house.channels.keys():
             self._house = await placement.configuration(connection, self._secret)
             self._house_at = monotonic()
         return self._house
@@ -170,16 +188,18 @@ def unreadable(one: Stored, problem: str) -> Incoming:
                     kind=Kind.NOT_UNDERSTOOD, problems=("unreadable", problem))
 
 
+def is_away(error: Exception) -> bool:
+    """Whether the database could not be reached or had no room, rather than that a delivery cannot be written."""
+    if isinstance(error, asyncpg.InterfaceError):
+        return not isinstance(error, ValueError)  # "connection is closed"; a wrong argument is a ValueError too
+    return isinstance(error, AWAY)
+
+
+def _bare(one: Stored) -> Stored:
+    """A delivery without the wishes that came with it: one of those may be what cannot be written."""
+    meta = {name: value for name, value in one.delivery.meta.items() if name == "history"}
+    return replace(one, delivery=replace(one.delivery, meta=meta))
+
+
 def _items(one: Stored, answer: list[Incoming] | Unreadable) -> list[Incoming]:
     return [unreadable(one, answer.problem)] if isinstance(answer, Unreadable) else answer
-
-
-def _bounded(claimed: list[Stored]) -> list[Stored]:
-    """As many as fit in BATCH_BYTES, at least one; the others keep their place."""
-    total, count = 0, 0
-    for one in claimed:
-        total += len(one.delivery.body)
-        if count and total > BATCH_BYTES:
-            break
-        count += 1
-    return claimed[:count]
