@@ -87,9 +87,17 @@ class Outbox:
         async with self._database.transaction() as connection:
             orphans = await sending.orphans(connection, self._worker)
         for id, channel_id in orphans:
-            again = (await self._connector(channel_id)).capabilities.idempotency_key  # it takes a reply only once
+            again = await self._takes_once(channel_id)
             await self._mark(id, Outcome("queued", after=datetime.now(UTC)) if again else Outcome("unknown"))
         return len(orphans)
+
+    async def _takes_once(self, channel_id: int) -> bool:
+        """Whether the channel knows a reply that comes a second time. One that cannot be asked does not."""
+        try:
+            return (await self._connector(channel_id)).capabilities.idempotency_key
+        except Exception as error:
+            log.error("channel cannot be asked", channel=channel_id, error=type(error).__name__)
+            return False
 
     async def _one(self, id: int) -> None:
         outcome = await self._try(id)
@@ -104,8 +112,9 @@ class Outbox:
     async def _try(self, id: int) -> Outcome:
         try:
             row, outgoing, connector = await self._prepare(id)
-        except ChannelError as error:
-            return self._later(None, str(error), 60.0)
+        except Exception as error:  # nothing was sent; one reply's fault stops no other
+            log.error("reply cannot be made", message=id, error=type(error).__name__)
+            return self._later(None, str(error) if isinstance(error, ChannelError) else "", 60.0)
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 sent: Sent = await connector.send(outgoing)

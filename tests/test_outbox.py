@@ -215,3 +215,16 @@ def test_a_reply_token_is_only_ours():
     assert reply.read_token(token.upper(), SECRET) == "ABCDEFGH23"
     assert [reply.read_token(forged, SECRET) for forged in (token[:-1], "", "abcdefgh24" + token[10:])] == [None] * 3
     assert ExternalId(token)
+
+
+async def test_a_channel_that_cannot_be_made_stops_no_other_reply(desk):
+    async def broken(_: int) -> Platform:
+        raise KeyError("no such channel")
+
+    id = await desk.answer()
+    assert 1 == await Outbox(desk.db, broken, SECRET, lambda: None).step()
+    assert "queued" == (await desk.row(id)).send_state  # certainly not sent
+    async with desk.db.transaction() as connection:
+        await connection.execute("update message set send_state = 'sending', sender = 999999 where id = $1", id)
+    assert 1 == await Outbox(desk.db, broken, SECRET, lambda: None).recover()
+    assert "unknown" == (await desk.row(id)).send_state
