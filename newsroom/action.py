@@ -18,6 +18,9 @@ from newsroom.triage import By, Conflict, Wrong
 MOST = 200  # conversations in one request
 TRIES = 5  # against a deadlock
 LONGEST_KEY = 100  # characters
+# arguments of the wrong kind, too large, or naming what is not there
+UNFIT = (Wrong, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, asyncpg.DataError,
+         asyncpg.InterfaceError, asyncpg.ForeignKeyViolationError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ async def act(database: Database, scope: Scope, key: str, references: Sequence[s
     Raises `Wrong` for an unknown verb, a missing key or too many conversations.
     """
     verb = VERBS.get(name)
-    if verb is None or not key or len(key) > LONGEST_KEY or not 0 < len(references) <= MOST:
+    if verb is None or not key.isascii() or not 0 < len(key) <= LONGEST_KEY or "\0" in key or not 0 < len(references) <= MOST:
         raise Wrong("wrong.action")
     return [await _one(database, scope, key, reference, verb, arguments, at)
             for reference in dict.fromkeys(references)]
@@ -69,7 +72,7 @@ async def _one(database: Database, scope: Scope, key: str, reference: str, verb:
                 raise
         except Conflict as conflict:
             return Result(reference, 409, key=conflict.key, values=conflict.values)
-        except (Wrong, KeyError, TypeError, ValueError) as wrong:
+        except UNFIT as wrong:
             return Result(reference, 422, key=getattr(wrong, "key", "wrong.action"),
                           values=getattr(wrong, "values", {}))
         except Forbidden:

@@ -94,6 +94,8 @@ async def lock(connection: Connection, ids: Sequence[int]) -> dict[int, Conversa
 
 async def find(connection: Connection, reference: str, scope: Scope, lock: bool = False) -> Conversation:
     """The conversation with this reference, following a merge. Raises `NotFound` outside the scope."""
+    if not (reference.isascii() and reference.isprintable()):
+        raise NotFound(reference)
     # one conversation, only when this person may see it
     id = await connection.fetchval(
         "select coalesce(c.merged_into, c.id) from conversation c where c.reference = $1", reference)
@@ -126,12 +128,14 @@ async def participants(connection: Connection, conversation_id: int) -> list[tup
 
 async def save(connection: Connection, rows: Sequence[Conversation]) -> None:
     """Write whole rows, each with its version raised by the caller."""
-    await connection.execute(SAVE, list(rows))
+    if rows:
+        await connection.execute(SAVE, list(rows))
 
 
 async def insert(connection: Connection, rows: Sequence[Conversation]) -> None:
     """Add rows whose ids were reserved with `reserve`."""
-    await connection.execute(INSERT, list(rows))
+    if rows:
+        await connection.execute(INSERT, list(rows))
 
 
 async def reserve(connection: Connection, n: int) -> list[int]:

@@ -57,8 +57,7 @@ async def answer(connection: Connection, row: Conversation, by: By, reply: Compo
     Raises `Wrong` for what the channel cannot carry and for a recipient who takes no part in the conversation,
     `Conflict` when a newer message came in that the writer has not seen.
     """
-    # one click, one reply
-    known = await connection.fetchval("select id from message where client_id = $1", reply.client_id)
+    known = await _known(connection, row, reply.client_id, reply.text)
     if known:
         return known
     _check(row, reply, via)
@@ -78,8 +77,7 @@ async def answer(connection: Connection, row: Conversation, by: By, reply: Compo
 
 async def note(connection: Connection, row: Conversation, by: By, text: str, client_id: str) -> int:
     """Add an internal note; returns its message id. Residents never see it."""
-    # one click, one note
-    known = await connection.fetchval("select id from message where client_id = $1", client_id)
+    known = await _known(connection, row, client_id, text)
     if known:
         return known
     if not text.strip():
@@ -153,14 +151,26 @@ def _check(row: Conversation, reply: Composed, via: Via) -> None:
         raise Conflict("conflict.state", state=row.state)
 
 
+async def _known(connection: Connection, row: Conversation, client_id: str, text: str) -> int | None:
+    """The message this very click made before. Raises `Wrong` for another text under its key: taking that for the
+    first one would lose it without a word."""
+    if not client_id:
+        raise Wrong("wrong.action")
+    # one click, one message
+    found = await connection.fetchrow("select id, conversation_id, body from message where client_id = $1", client_id)
+    if found and (found["conversation_id"] != row.id or found["body"] not in ("", text.strip())):
+        raise Wrong("wrong.action")
+    return found["id"] if found else None
+
+
 async def _recipients(connection: Connection, row: Conversation, reply: Composed,
                       can: Capabilities) -> tuple[Author, ...]:
     # who takes part
     rows = await connection.fetch("select kind, address, name from participant where conversation_id = $1"
                                   " order by kind, address", row.id)
     known = [Author(*person) for person in rows]
-    to = reply.to or tuple(known[:1])
-    if not to:
+    to = reply.to or tuple(known)
+    if not to or not reply.to and len(to) > 1:  # never a guess who of them
         raise Wrong("wrong.no_recipient")
     strangers = {(person.kind, person.address) for person in to} - {(person.kind, person.address) for person in known}
     if strangers and not can.copies:

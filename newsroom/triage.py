@@ -232,7 +232,7 @@ async def accept_suggestion(connection: Connection, row: Conversation, by: By, a
     if row.suggestion is None:
         return row
     other = (await lock(connection, [row.suggestion])).get(row.suggestion)
-    if not accept or other is None:
+    if not accept or other is None or other.id == row.id or other.state in ("merged", "removed"):
         return await _change(connection, row, replace(row, suggestion=None), "moved", by)
     if other.visibility != row.visibility:
         raise Wrong("wrong.join_wall")
@@ -242,6 +242,7 @@ async def accept_suggestion(connection: Connection, row: Conversation, by: By, a
                                        " order by at desc, external_id desc limit 1", other.id)
     waiting = min((at for at in (other.waiting_since, row.waiting_since) if at), default=None)
     joined = replace(reopened(other) if other.state == "closed" else other, waiting_since=waiting,
+                     suggestion=None if other.suggestion == row.id else other.suggestion,
                      last_message_id=newest["id"], last_at=newest["at"], unread=other.unread + row.unread)
     await _change(connection, other, await _timed(connection, joined, by.at), "joined", by)
     after = replace(row, state="merged", merged_into=other.id, waiting_since=None, due_at=None, soon_at=None,

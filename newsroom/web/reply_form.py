@@ -54,14 +54,14 @@ async def _via(request: web.Request, wanted: Channel) -> Via | None:
 def composed(post: Any, form: Fields) -> Composed:
     """The reply in a form. Raises `Wrong` for an address that is none."""
     then, _, reason = form.text("then").partition(":")
-    seen = form.text("last_seen")
+    seen = next(iter(form.numbers("last_seen")), None)
     files = [part for part in post.getall("files", []) if isinstance(part, FileField) and part.filename]
     return Composed(
         client_id=form.text("client_id")[:64], text=long_text(post, "text"), to=addresses(form.text("to")),
         cc=addresses(form.text("cc")), subject=form.text("subject")[:500],
         attachments=tuple(Attachment(part.filename, part.content_type, part.file.read()) for part in files),
-        last_seen=int(seen) if seen.isdecimal() else None, send_anyway=form.on("send_anyway"), then=then,
-        reason=int(reason) if reason.isdecimal() else None)
+        last_seen=seen, send_anyway=form.on("send_anyway"), then=then,
+        reason=int(reason) if reason.isascii() and reason.isdigit() and len(reason) < 10 else None)
 
 
 def long_text(post: Any, name: str) -> str:
