@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -26,9 +26,11 @@ async def write(connection: Connection, arrivals: Sequence[Arrival], placement: 
         arrival.message_id = id
     fresh = {id for id, before in placement.before.items() if before is None and id in placement.rows}
     await _name_strangers(connection, placement, fresh, at)
-    await conversation.insert(connection, [replace(placement.rows[id], suggestion=None, follows=None)
-                                           for id in sorted(fresh)])
-    await message.insert(connection, [_message(arrival) for arrival in spoken])
+    messages = [_message(arrival) for arrival in spoken]
+    sums = {row.conversation_id: _sum(row) for row in messages if row.conversation_id in _alone(placement, fresh)}
+    drafts = _settle(placement, sums, sums, {}, house, at)
+    await conversation.insert(connection, [placement.rows[id] for id in sorted(fresh)])
+    await message.insert(connection, messages)
     await message.attach(connection, [(arrival.message_id, place, item) for arrival in spoken
                                       for place, item in enumerate(arrival.incoming.attachments)])
     await _copied(connection, [arrival for arrival in arrivals if arrival.copy])
@@ -38,7 +40,7 @@ async def write(connection: Connection, arrivals: Sequence[Arrival], placement: 
     await give_keys(connection, owners)
     await _take_part(connection, arrivals)
     bounced = await _bounced(connection, arrivals)
-    await _save(connection, placement, fresh, bounced, house, at)
+    await record(connection, drafts + await _save(connection, placement, sums.keys(), bounced, house, at))
 
 
 async def give_keys(connection: Connection, owners: Sequence[tuple[Key, int]]) -> None:
@@ -137,23 +139,38 @@ async def _bounced(connection: Connection, arrivals: Sequence[Arrival]) -> dict[
     return found
 
 
-async def _save(connection: Connection, placement: Placement, fresh: set[int], bounced: dict[int, int],
-                house: Configuration, at: datetime) -> None:
-    changed = [id for id, row in placement.rows.items() if id in placement.items or placement.before[id] != row]
+def _alone(placement: Placement, fresh: set[int]) -> set[int]:
+    """New conversations of one message: what they become is known before they are written."""
+    joined = placement.joined.keys() | placement.joined.values()
+    return {id for id in fresh - joined if len(placement.items[id]) == 1}
+
+
+async def _save(connection: Connection, placement: Placement, settled: Collection[int], bounced: dict[int, int],
+                house: Configuration, at: datetime) -> list[Draft]:
+    """Write what became of the other conversations; their events are for the caller to record."""
+    changed = [id for id, row in placement.rows.items()
+               if id not in settled and (id in placement.items or placement.before[id] != row)]
     extra = await conversation.lock(connection, [id for id in bounced if id not in placement.rows])
     placement.rows |= extra
     placement.before |= extra
     sums = await _sums(connection, [id for id in changed if id not in placement.joined])
+    drafts = _settle(placement, dict.fromkeys([*changed, *bounced, *placement.joined]), sums, bounced, house, at)
+    await conversation.save(connection, [placement.rows[id] for id in sorted({d.conversation_id for d in drafts})])
+    return drafts
+
+
+def _settle(placement: Placement, ids: Iterable[int], sums: Mapping[int, Any], bounced: dict[int, int],
+            house: Configuration, at: datetime) -> list[Draft]:
+    """Give conversations their state, term and version. Returns their events."""
     drafts: list[Draft] = []
-    for id in dict.fromkeys([*changed, *bounced, *placement.joined]):
+    for id in ids:
         before = placement.before[id]
         row = _after(placement, id, sums.get(id), bounced, before, house)
         row = house.terms.apply(row, at)
         row = replace(row, version=row.version + 1)
         placement.rows[id] = row
         drafts += _drafts(placement, id, before, row, bounced, at)
-    await conversation.save(connection, [placement.rows[id] for id in sorted({d.conversation_id for d in drafts})])
-    await record(connection, drafts)
+    return drafts
 
 
 def _after(placement: Placement, id: int, sums: Any, bounced: dict[int, int], before: Conversation | None,
@@ -192,8 +209,20 @@ def _summed(row: Conversation, sums: Any, house: Configuration) -> Conversation:
 
 async def _sums(connection: Connection, ids: Sequence[int]) -> dict[int, Any]:
     """What the messages of each conversation say together: the same for any order of arrival."""
+    if not ids:
+        return {}
     rows = await connection.fetch(SUMS, list(ids))
     return {row["conversation_id"]: row for row in rows}
+
+
+def _sum(row: Message) -> dict[str, Any]:
+    """What SUMS says of a conversation with this one message."""
+    heard = row.direction == "in"
+    waits = heard and not row.auto_reply and row.kind != "bounce"
+    return {"conversation_id": row.conversation_id, "first_at": row.at, "last_at": row.at, "last_id": row.id,
+            "text": row.body[:640] if heard else None, "channel_id": row.channel_id,
+            "author": row.author_name if heard else None, "subject": row.subject or None,
+            "waiting_since": row.at if waits else None, "unread": int(heard), "answered": row.direction == "out"}
 
 
 # first and last, the newest words of the resident, and what is not answered yet

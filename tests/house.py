@@ -107,5 +107,5 @@ async def partition(db: Database) -> dict[str, Any]:
             " array(select m.external_id from message m where m.conversation_id = c.id"
             "  order by m.at, m.external_id) as messages,"
             " array(select p.address from participant p where p.conversation_id = c.id order by 1) as people"
-            " from conversation c where c.state <> 'merged'")
+            " from conversation c where c.state <> 'merged' order by c.id")
     return {row["messages"][0]: {**dict(row), "id": None} for row in rows if row["messages"]}
