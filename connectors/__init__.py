@@ -8,7 +8,7 @@ tells how to write one.
 from __future__ import annotations
 
 import hmac
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
@@ -87,7 +87,7 @@ class Incoming:
     `direction` is `out` for what a colleague sent from elsewhere (Outlook's sent items): then `to` are the
     residents it went to. `identity` is a second identity besides the delivery's key, for sources that renumber.
     `copy_of` is equal for copies of one message in several mailboxes. `reply_token` is the token of our own
-    signed reply address, when it was sent to one. `own_addresses` are the recipients in order (To, then Cc).
+    signed reply address, when it was sent to one.
     `text` is without the quoted part, which is in `quoted`. `details` are labelled values of a form, in order.
     """
 
@@ -286,6 +286,14 @@ class Verifier(Protocol):
     """A connector that is pushed to. Raises `NotVerified`; checks the signature over the raw bytes first."""
 
     def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery: ...
+
+
+@runtime_checkable
+class Renewing(Protocol):
+    """A connector whose server may hand out a new credential in the place of an old one. It awaits `on_new_secret`
+    with the field of `Settings` and the new value, before it uses that."""
+
+    on_new_secret: Callable[[str, Secret], Awaitable[None]] | None
 
 
 @runtime_checkable

@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal
 
 import asyncpg
 import nh3
 import structlog
 
-from connectors import Connector, SignInNeeded, Step
+from connectors import Connector, Renewing, Secret, SignInNeeded, Step
 from newsroom import change, option
 from newsroom.change import By, Wrong
 from newsroom.database import Connection, Database
@@ -241,7 +242,10 @@ class Live:
     def make(self, row: Channel) -> Connector:
         """A connector of its own for whoever asks, who closes it. Raises `SignInNeeded`."""
         kind = self.kind(row.kind)
-        return kind(settings_of(row, self.keys, kind))
+        made = kind(settings_of(row, self.keys, kind))
+        if isinstance(made, Renewing):
+            made.on_new_secret = partial(self._renewed, row.id)
+        return made
 
     def kind(self, name: str) -> type[Connector]:
         """A connector class by its name. Raises `SignInNeeded` when it is not installed."""
@@ -253,6 +257,15 @@ class Live:
         """Close all connectors."""
         for id in list(self._made):
             await self._drop(id)
+
+    async def _renewed(self, id: int, name: str, value: Secret) -> None:
+        """A server gave a new credential in the place of the old one: kept before the old one stops working."""
+        async with self._database.transaction() as connection:
+            row = await _locked(connection, id)
+            secrets = _encrypt(self.keys, id, secrets_of(row, self.keys, strict=False), {name: value.reveal()},
+                               By(None, datetime.now(UTC)))
+            # no change by a person, so nothing for the log
+            await connection.execute("update channel set secrets = $2 where id = $1", id, secrets)
 
     async def _drop(self, id: int) -> None:
         if id in self._made:

@@ -238,3 +238,16 @@ async def test_a_channel_of_a_kind_that_is_not_installed_waits_for_an_administra
     made = await add(db)
     with pytest.raises(SignInNeeded, match="tap"):
         await Live(db, {"box": Box}, KEYS).connector(made.id)
+
+
+async def test_a_credential_that_the_server_renews_is_kept_encrypted(db):
+    class Renewed(Tap):
+        on_new_secret = None
+
+    row = await add(db)
+    live = Live(db, {"tap": Renewed}, KEYS)
+    await (await live.connector(row.id)).on_new_secret("password", Secret("a-fresh-one"))
+    async with db.connection() as connection:
+        kept = channel.secrets_of(await channel.get(connection, row.id), KEYS)
+    assert "a-fresh-one" == kept["password"].value and "a-fresh-one" not in await whole_database(db)
+    await live.close()
