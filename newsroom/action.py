@@ -54,7 +54,8 @@ async def act(database: Database, scope: Scope, key: str, references: Sequence[s
     Raises `Wrong` for an unknown verb, a missing key or too many conversations.
     """
     verb = VERBS.get(name)
-    if verb is None or not key.isascii() or not 0 < len(key) <= LONGEST_KEY or "\0" in key or not 0 < len(references) <= MOST:
+    good = key.isascii() and key.isprintable() and 0 < len(key) <= LONGEST_KEY
+    if verb is None or not good or not 0 < len(references) <= MOST:
         raise Wrong("wrong.action")
     return [await _one(database, scope, key, reference, verb, arguments, at)
             for reference in dict.fromkeys(references)]

@@ -119,3 +119,14 @@ async def test_two_that_suggest_each_other_are_joined_once(db, chef):
                 await triage.accept_suggestion(connection, row, By(chef.account_id, START), True)
     async with db.connection() as connection:
         assert {"new"} == {(await find(connection, reference, chef)).state for reference in (a, b)}
+
+
+async def test_a_message_from_a_clock_that_is_behind_still_asks_for_an_answer(db, chef):
+    channel = await add_channel(db)
+    mail = dict(id="1", at=-600, **{"from": "anna@post.example"})
+    receipt, = await receive(db, channel, paper("1", mail))
+    await write(db, receipt.reference, chef, client_id="c", text="Dag Anna")  # at START
+    await receive(db, channel, paper("2", {**mail, "id": "2", "at": -300, "answers": ["1"]}))
+    async with db.connection() as connection:
+        row = await find(connection, receipt.reference, chef)
+    assert (1, True) == (row.unread, row.waiting_since is not None)
