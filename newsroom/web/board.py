@@ -87,7 +87,7 @@ async def mine(request: web.Request) -> web.Response:
     async with request.app[DATABASE].snapshot() as connection:
         names = await board.names(connection)
         people = await account.everyone(connection)
-        return page(request, "board/mine.html", **await work(connection, request),
+        return page(request, "board/mine.html", back=request.path_qs, **await work(connection, request),
                     choices=choices(request, names, people), **cards(request, names))
 
 

@@ -8,6 +8,7 @@ import { t } from "./words.js";
 const PATIENCE = 8000; // milliseconds for an answer
 const QUEUE = 5; // actions that wait for a connection
 const waiting = [];
+const busy = new Map(); // reference -> the answer that is awaited
 export const own = new Map(); // reference -> when this person last acted on it
 
 /** A fresh idempotency key. */
@@ -21,7 +22,7 @@ export async function send(verb, ids, args = {}) {
     const answer = await fetch("/acties", { method: "POST", headers: { "Content-Type": "application/json", Accept: "application/json" }, body, signal: AbortSignal.timeout(PATIENCE) });
     const told = await answer.json();
     const failed = told.results?.find((one) => !one.ok);
-    if (answer.ok && !failed) return { ok: true };
+    if (answer.ok && !failed) return { ok: true, version: Math.max(...told.results.map((one) => one.version)) };
     if (answer.status === 401) return { ok: false, error: t("connection.signed_out") };
     return { ok: false, conflict: failed?.status === 409, error: failed?.error ?? (typeof told.error === "string" ? told.error : t("say.failed")) };
   } catch {
@@ -32,13 +33,17 @@ export async function send(verb, ids, args = {}) {
 /** Do a verb on one card. `column` is where it will stand; `done` the sentence for when it worked. */
 export async function act(places, card, verb, args, { column = null, done = t("say.done") } = {}) {
   const id = card.dataset.id;
-  if (card.classList.contains("pending")) return;
+  await busy.get(id); // one after the other: the second sees what the first made
+  if (!card.isConnected) return;
   if (!isOnline()) return later(() => act(places, card, verb, args, { column, done }));
   const before = facts(card);
   card.classList.add("pending");
   places.unstrip(card);
   if (column && column !== before.state) preview(places, card, { ...before, state: column, closed: column === "closed" ? Date.now() / 1000 : null });
-  const result = await send(verb, [id], args);
+  const answered = send(verb, [id], args);
+  busy.set(id, answered.then((told) => seen(places, id, told.version)));
+  busy.get(id).then(() => busy.delete(id));
+  const result = await answered;
   const there = places.card(id);
   there?.classList.remove("pending");
   if (result.ok) return say(done);
@@ -46,6 +51,15 @@ export async function act(places, card, verb, args, { column = null, done = t("s
   if (result.conflict && there) places.strip(there, result.error);
   if (result.conflict) say(result.error);
   else alarm(result.error);
+}
+
+/** Wait until what was last done to a card stands on it. */
+export const ready = (card) => busy.get(card.dataset.id);
+
+/** The change that we made came back over the socket, or the card is not here. */
+async function seen(places, id, version = 0) {
+  const until = performance.now() + PATIENCE / 4;
+  while (performance.now() < until && places.store.cards.get(id)?.v < version) await new Promise((resume) => setTimeout(resume, 20));
 }
 
 /** Show a card where it will be, before the server confirms it. */

@@ -18,7 +18,7 @@ export function choose(anchor, title, options) {
     const items = options.map((option) => item(option));
     menu.append(...items);
     document.body.append(menu);
-    open = { menu, anchor, result: undefined };
+    open = { menu, anchor, card: anchor.closest("article.card"), result: undefined };
     const mine = open;
     menu.addEventListener("click", (event) => {
       const picked = event.target.closest("button");
@@ -28,7 +28,7 @@ export function choose(anchor, title, options) {
     menu.addEventListener("toggle", (event) => event.newState === "closed" && finish(mine, resolve));
     menu.showPopover();
     position(menu, anchor);
-    mark(anchor, true);
+    mark(open, true);
     (items.find((one) => one.getAttribute("aria-checked") === "true") ?? items[0])?.focus();
   });
 }
@@ -90,16 +90,18 @@ function walk(event, items, menu) {
 
 function finish(mine, resolve) {
   if (open === mine) open = null;
-  mark(mine.anchor, false);
+  mark(mine, false);
   const inside = mine.menu.contains(document.activeElement) || document.activeElement === document.body;
   mine.menu.remove();
-  if (inside && mine.anchor.isConnected) mine.anchor.focus();
+  const anchor = mine.anchor.isConnected ? mine.anchor : mine.card?.querySelector(".menu");
+  if (inside) anchor?.focus();
   resolve(mine.result);
 }
 
-function mark(anchor, opened) {
-  if (anchor.hasAttribute("aria-haspopup")) anchor.setAttribute("aria-expanded", opened);
-  anchor.closest("article.card")?.classList.toggle("open", opened);
+function mark({ anchor, card }, opened) {
+  const button = anchor.isConnected ? anchor : card?.querySelector(".menu");
+  if (button?.hasAttribute("aria-haspopup")) button.setAttribute("aria-expanded", opened);
+  card?.classList.toggle("open", opened);
 }
 
 /** Below the button when there is room, else above it; a rule of our own, for the page allows no inline style. */

@@ -153,8 +153,10 @@ export class Places {
     const before = this.next(list, card) ?? list.querySelector(".more-cards");
     const focused = card.contains(document.activeElement) ? document.activeElement : null;
     if (before === card.nextElementSibling && list === card.parentElement) return;
+    const heir = this.heir(card);
     if (list.moveBefore) list.moveBefore(card, before);
     else list.insertBefore(card, before), focused?.focus();
+    if (focused && !card.checkVisibility()) heir.focus();
     this.moved.set(card, performance.now());
   }
 
@@ -173,12 +175,17 @@ export class Places {
   /** Take a card away; who was on it goes to the next one, else to the column's heading. */
   remove(card) {
     const focused = card.contains(document.activeElement);
-    const column = card.closest("[data-column]");
-    const other = [card.nextElementSibling, card.previousElementSibling].find((one) => one?.matches("article"));
+    const heir = this.heir(card);
     this.restless.delete(card);
     this.strips.delete(card);
     card.remove();
-    if (focused) (other?.querySelector("h3 a") ?? column.querySelector("h2, h3")).focus();
+    if (focused) heir.focus();
+  }
+
+  /** What gets the focus when a card goes: the next one, else the one before, else the column's heading. */
+  heir(card) {
+    const other = [card.nextElementSibling, card.previousElementSibling].find((one) => one?.matches("article"));
+    return other?.querySelector("h3 a") ?? card.closest("[data-column]").querySelector("h2, h3");
   }
 
   /** Say on the card itself what happened to it. */

@@ -17,6 +17,9 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.addEventListener("click", () => window.print());
 }
 
+// in a frame the browser does not do this by itself
+if (window.top !== window) document.querySelector(".utrecht-alert, .rcv h1")?.focus();
+
 // a link in the summary of mistakes leads to the first control of its question
 document.querySelector(".utrecht-alert")?.addEventListener("click", (event) => {
   const target = event.target.closest("a")?.hash;

@@ -1,6 +1,6 @@
 // The verbs on a card: what each asks before it acts, and which of them a card offers.
 
-import { act } from "./act.js";
+import { act, ready } from "./act.js";
 import { ask, choose, field, tick } from "./menu.js";
 import { make } from "./fragment.js";
 import { facts } from "./store.js";
@@ -29,6 +29,7 @@ export async function openMenu(places, card, anchor) {
 
 /** Do a verb on a card, after asking what it needs. */
 export async function run(places, card, verb, anchor = card.querySelector(".menu")) {
+  await ready(card);
   if (!offered(card).includes(verb) && !["move", "reopen", "urgent"].includes(verb)) return;
   await RUN[verb](places, card, anchor);
 }
@@ -91,6 +92,7 @@ const RUN = {
 
 /** To another column: what is finished needs a reason, a department a name and a day. */
 export async function moveTo(places, card, to, anchor = card.querySelector(".menu")) {
+  await ready(card);
   const { state } = facts(card);
   if (to === state && to !== "department") return;
   if (to === "closed") return RUN.close(places, card, anchor);

@@ -1,0 +1,88 @@
+"""Every staff screen: no accessibility fault, no sideways scroll, nothing too small to hit, in light and dark."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+
+from newsroom import triage
+from tests.browser.conftest import NARROW, WIDE
+from tests.browser.look import live, until
+
+SCREENS = {
+    "board": "/bord", "filtered": "/bord?prioriteit=3&wie=0", "mine": "/werk", "spam": "/spam",
+    "conversation": "/gesprek/{Klopt}", "department": "/gesprek/{Bezwaar}", "closed": "/gesprek/{Openingstijden}",
+}
+THEMES, SIZES = ("light", "dark"), {"wide": WIDE, "narrow": NARROW}
+ALL = list(product(SCREENS, THEMES, SIZES))
+# each screen twice: every pair of screen with theme, screen with size, theme with size
+PAIRS = [(screen, theme, size) for n, screen in enumerate(SCREENS) for theme, size in
+         ((("light", "wide"), ("dark", "narrow")) if n % 2 == 0 else (("light", "narrow"), ("dark", "wide")))]
+SLOW = [pytest.param(*one, marks=[pytest.mark.slow] if one not in PAIRS else []) for one in ALL]
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+TOO_SMALL = """least => [...document.querySelectorAll('a, button, input, select, textarea, summary')].filter(node => {
+  const box = node.getBoundingClientRect();
+  if (!box.width || node.closest('.sr, [hidden]') || getComputedStyle(node).clipPath !== 'none' || node.type === 'hidden'
+      || node.matches('.skip, p a, li span a') || !node.checkVisibility({ contentVisibilityAuto: false, visibilityProperty: true })) return false;
+  const inner = node.matches('h3 a') ? node.closest('article').getBoundingClientRect()
+    : node.closest('label')?.getBoundingClientRect() ?? box;
+  return inner.width < least - .5 || inner.height < least - .5;
+}).map(node => node.outerHTML.slice(0, 120))"""
+
+
+async def prepare(place) -> None:
+    """One conversation in the spam folder, one suggestion, one uncertain answer."""
+    await place.act("Sanne Vos", place.references["Mooie"], triage.spam, False)
+
+
+def address(place, screen: str) -> str:
+    return SCREENS[screen].format(**place.references)
+
+
+@pytest.mark.parametrize("screen, theme, size", SLOW)
+async def test_axe_finds_nothing(place, sign_in, screen, theme, size):
+    await prepare(place)
+    page = await sign_in("Sanne Vos", address(place, screen), viewport=SIZES[size])
+    await page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+    if screen != "spam":
+        await live(page)
+    found = await Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}})
+    assert 0 == found.violations_count, found.generate_report()
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+async def test_nothing_scrolls_sideways_and_everything_can_be_hit(place, sign_in, screen):
+    await prepare(place)
+    page = await sign_in("Sanne Vos", address(place, screen), viewport={"width": 320, "height": 640})
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert [] == await page.evaluate(TOO_SMALL, 24)
+    await page.set_viewport_size(WIDE)
+    assert [] == await page.evaluate(TOO_SMALL, 24)
+    assert await page.evaluate("document.documentElement.scrollWidth") <= WIDE["width"]
+
+
+@pytest.mark.parametrize("screen", ["board", "conversation"])
+async def test_by_touch_everything_is_forty_pixels(place, sign_in, screen):
+    page = await sign_in("Sanne Vos", address(place, screen), viewport=NARROW, has_touch=True)
+    assert [] == await page.evaluate(TOO_SMALL, 40)
+
+
+async def test_nothing_moves_for_who_does_not_want_that(place, sign_in):
+    page = await sign_in("Sanne Vos", "/bord", reduced_motion="reduce")
+    await live(page)
+    await place.act("Joris Bos", place.references["Omgevallen"], triage.claim)
+    await until(lambda: page.evaluate(
+        f"document.getElementById('c-{place.references['Omgevallen']}').closest('[data-column=open]') !== null"))
+    assert 0 == await page.evaluate("document.getAnimations().filter(one => one.effect.getTiming().duration > 0).length")
+
+
+async def test_the_first_card_stands_high_and_twenty_are_in_view(place, sign_in):
+    for number in range(12):
+        await place.write(f"Nog een korte vraag {number}", minutes=5)
+    page = await sign_in("Sanne Vos", "/bord", viewport=WIDE)
+    boxes = await page.evaluate("[...document.querySelectorAll('#board article')].map(one => one.getBoundingClientRect())"
+                                ".filter(box => box.width && box.top < innerHeight).map(box => box.top)")
+    assert min(boxes) <= 311
+    assert len(boxes) >= 20
