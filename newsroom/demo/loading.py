@@ -1,0 +1,86 @@
+"""Loading the demo: three working days of messages and work, played in the order of their time, in one transaction.
+
+All or nothing: whoever kills it halfway finds an empty database, and the next start loads again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from connectors.web_form import WebForm
+from newsroom import term
+from newsroom.database import Connection, Database
+from newsroom.demo import town
+from newsroom.demo.mailbox import DemoEmail
+from newsroom.demo.moment import Moments
+from newsroom.demo.play import Play
+from newsroom.demo.script import scripts, times
+from newsroom.intake import Intake
+from newsroom.parser import Parsers
+
+LOCK = 7263010  # advisory; two processes do not load at once
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Whether anything was loaded, how many deliveries, and the chef dag's account (None: not ours)."""
+
+    fresh: bool
+    deliveries: int = 0
+    chef: int | None = None
+
+
+async def load(database: Database, secret: bytes, at: datetime) -> Loaded:
+    """Fill an empty database with Voorbeeldstad as it is at `at` (UTC). `secret` signs reply addresses, as in the
+    outbox. Does nothing when there is a municipality already."""
+    async with database.transaction() as connection:
+        # the second one waits, and then finds it done
+        await connection.execute("select pg_advisory_xact_lock($1)", LOCK)
+        if await town.is_there(connection):
+            return Loaded(False)
+        made = await town.build(connection, at)
+        hours = (await term.load(connection, at.date())).hours(made.channels["info"], None)
+        clock = Clock(at)
+        intake = Intake(Within(connection, database), {"email": OwnMail, "web_form": WebForm}, Parsers(1), secret,
+                        lambda: None, clock)
+        play = Play(connection, intake, made, secret, clock)
+        moments = Moments(at, hours)
+        agenda = [(when, number, place, script) for number, script in enumerate(scripts())
+                  for place, when in enumerate(times(script, moments))]
+        for when, _, place, script in sorted(agenda, key=lambda one: one[:3]):
+            await play.tick(when)
+            await play.do(script, place)
+        await play.tick(at, always=True)
+    return Loaded(True, play.deliveries, made.people["sanne"])
+
+
+class OwnMail(DemoEmail):
+    """Our own mails harm nobody: they are read here, without a child process to wait for."""
+
+    hostile_input = False
+
+
+class Within(Database):
+    """One open transaction in the place of a database, so that intake's work is part of ours."""
+
+    def __init__(self, connection: Connection, database: Database):
+        super().__init__(database.pool, database.url)
+        self._connection = connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        async with self._connection.transaction():
+            yield self._connection
+
+
+class Clock:
+    """The moment that the play has come to."""
+
+    def __init__(self, at: datetime):
+        self.at = at
+
+    def __call__(self) -> datetime:
+        return self.at

@@ -1,0 +1,97 @@
+"""The municipality itself: teams, people, channels, labels and reasons, from content/town.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from newsroom import account, form, setting
+from newsroom.conversation import NORMAL, URGENT
+from newsroom.database import Connection
+from newsroom.demo.script import read
+from newsroom.form import Form
+
+DOMAIN = "voorbeeldstad.example"
+MARK = "demo"  # the setting that says that nothing here is real
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """The ids of everything by the names that the scripts use. `addresses` and `answers_with` are by channel: its
+    own address, and the mailbox that answers for a form."""
+
+    teams: dict[str, int]
+    people: dict[str, int]
+    channels: dict[str, int]
+    addresses: dict[str, str]
+    answers_with: dict[str, str]
+    labels: dict[str, int]
+    reasons: dict[str, int]
+    form: Form
+
+
+async def build(connection: Connection, at: datetime) -> Town:
+    """Make it, in an empty database."""
+    plan = read("town.toml")
+    # one calendar for everybody
+    hours = await connection.fetchval("insert into hours (name, blocks) values ($1, $2) returning id",
+                                      plan["hours"]["name"], plan["hours"]["blocks"])
+    # the teams; of a restricted one only members see the conversations
+    teams = {key: await connection.fetchval("insert into team (name, restricted, hours_id) values ($1, $2, $3)"
+                                            " returning id", one["name"], one.get("restricted", False), hours)
+             for key, one in plan["teams"].items()}
+    people = {key: await _person(connection, one, teams, at) for key, one in plan["people"].items()}
+    channels = {key: await _channel(connection, one, plan, teams, hours, at)
+                for key, one in plan["channels"].items()}
+    # labels, and topics, which are drawn in purple
+    labels = {name: await connection.fetchval("insert into label (name, topic) values ($1, $2) returning id",
+                                              name, topic)
+              for topic, names in ((True, plan["labels"]["topics"]), (False, plan["labels"]["plain"]))
+              for name in names}
+    # why a conversation ends
+    reasons = {key: await connection.fetchval("insert into close_reason (name_nl, name_en, outcome)"
+                                              " values ($1, $2, $3) returning id", *one.values())
+               for key, one in plan["reasons"].items()}
+    made = await form.save(connection, replace(form.QUESTION, channel_id=channels["form"]))
+    await setting.write(connection, MARK, True)
+    addresses = {key: one.get("address", "") for key, one in plan["channels"].items()}
+    answers_with = {key: one.get("answers_with", key) for key, one in plan["channels"].items()}
+    return Town(teams, people, channels, addresses, answers_with, labels, reasons, made)
+
+
+async def is_there(connection: Connection) -> bool:
+    """Whether this database has a municipality already, invented or real."""
+    # anything that the scripts could disturb
+    return await connection.fetchval("select exists(select from channel) or exists(select from team)"
+                                     " or exists(select from account)")
+
+
+async def _person(connection: Connection, one: Mapping[str, Any], teams: Mapping[str, int], at: datetime) -> int:
+    email = one["name"].lower().replace(" ", ".") + f"@{DOMAIN}"
+    id = await account.create(connection, email, one["name"], at)
+    # nobody is signed in yet, so nobody needs to be told
+    await connection.execute("update account set roles = $2 where id = $1", id, one["roles"])
+    await connection.executemany("insert into account_team (account_id, team_id) values ($1, $2)",
+                                 [(id, teams[team]) for team in one["teams"]])
+    return id
+
+
+async def _channel(connection: Connection, one: Mapping[str, Any], plan: Mapping[str, Any], teams: Mapping[str, int],
+                   hours: int, at: datetime) -> int:
+    mailbox = one["kind"] == "email"
+    settings = {"address": one["address"], "display_name": "Gemeente Voorbeeldstad", "imap_host": f"imap.{DOMAIN}",
+                "smtp_host": f"smtp.{DOMAIN}"} if mailbox else \
+        {"reply_channel": plan["channels"][one["answers_with"]]["name"]}
+    style = {f"signature_{part}": text.strip() for part, text in plan["signature"].items()} if mailbox else {}
+    # it works from the first moment
+    id = await connection.fetchval(
+        "insert into channel (kind, name, address, team_id, hours_id, settings, house_style, health, health_since)"
+        " values ($1, $2, $3, $4, $5, $6, $7, 'ok', $8) returning id",
+        one["kind"], one["name"], one.get("address", ""), teams[one["team"]], hours, settings, style, at)
+    await connection.executemany(
+        # the norm for a first answer
+        "insert into target (channel_id, priority, amount, unit) values ($1, $2, $3, $4)",
+        [(id, NORMAL, one["target"], "working_days"), (id, URGENT, one["urgent_minutes"], "minutes")])
+    return id

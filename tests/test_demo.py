@@ -1,0 +1,225 @@
+"""Voorbeeldstad: loads whole, at any moment, once; and its messages take the real road."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+
+from connectors import Delivery, DeliveryKey, ExternalId, Outgoing
+from connectors.email.parse import parse
+from newsroom import access, account, board, database, demo, event, setting
+from newsroom.board import Filter
+from newsroom.demo import mailbox, post, stream
+from newsroom.demo.moment import Moments
+from newsroom.demo.script import read, scripts
+from newsroom.hours import Block, Hours
+from newsroom.intake import Intake
+from newsroom.parser import Parsers
+from tests.house import SECRET
+
+AT = datetime(2026, 11, 23, 13, 42, tzinfo=UTC)  # a Monday afternoon
+COLUMNS = {"new": 13, "open": 21, "department": 9, "waiting": 7, "closed": 22}
+OFFICE = Hours(tuple(Block(day, 540, 1020) for day in range(5)))
+MOMENTS = [  # UTC
+    datetime(2026, 11, 23, 22, 36, tzinfo=UTC),  # late in the evening
+    datetime(2026, 11, 21, 23, 4, tzinfo=UTC),  # Sunday, four minutes old
+    datetime(2026, 12, 28, 7, 15, tzinfo=UTC),  # the first working day after Christmas, before opening
+    datetime(2027, 3, 28, 8, 0, tzinfo=UTC),  # the day the clock goes forward
+]
+
+
+@pytest.fixture(scope="module")
+async def town(clones) -> AsyncIterator[database.Database]:
+    """Voorbeeldstad at AT, for tests that only look."""
+    made = await clones.make()
+    connected = await database.connect(made.url, 5)
+    await demo.load(connected, SECRET, AT)
+    yield connected
+    connected.pool.terminate()
+    await clones.drop(made)
+
+
+async def fetch(db, query: str, *arguments) -> list[dict]:
+    async with db.connection() as connection:
+        return [dict(row) for row in await connection.fetch(query, *arguments)]
+
+
+async def see(db, name: str, at: datetime) -> board.Board:
+    """The board as somebody sees it."""
+    async with db.snapshot() as connection:
+        person = next(one for one in await account.everyone(connection) if one.name == name)
+        return await board.read(connection, await access.scope(connection, person.id), Filter(), at)
+
+
+async def test_the_board_is_filled_and_its_counts_are_true(db):
+    loaded = await demo.load(db, SECRET, AT)
+    states = {row["state"]: row["n"] for row in await fetch(
+        db, "select state, count(*) as n from conversation where state <> 'closed' or closed_at >= $1"
+            " group by state", datetime(2026, 11, 22, 23, tzinfo=UTC))}
+    assert COLUMNS | {"spam": 1, "merged": 1} == states
+    assert 100 < loaded.deliveries < 130
+    async with db.connection() as connection:
+        assert [] == await board.recount(connection)
+        assert True is await setting.read(connection, "demo")
+    seen = await see(db, "Sanne Vos", AT)
+    assert seen.tiles["late"] >= 3 and seen.tiles["soon"] >= 4
+    assert {"high", "urgent"} <= {("low", "normal", "high", "urgent")[card.priority]
+                                 for column in seen.cards.values() for card in column}
+
+
+@pytest.mark.parametrize("at", MOMENTS)
+async def test_the_board_is_alive_at_any_moment(db, at):
+    await demo.load(db, SECRET, at)
+    seen = await see(db, "Els van Leeuwen", at)
+    assert COLUMNS == seen.counts
+    assert seen.tiles["late"] >= 3 and seen.tiles["soon"] >= 3
+    future = await fetch(db, "select id from message where at > $1 union all select id from event where at > $1"
+                             " union all select id from conversation where last_at > $1 or closed_at > $1", at)
+    assert [] == future
+
+
+async def test_loading_again_or_beside_a_real_municipality_does_nothing(db):
+    assert (await demo.load(db, SECRET, AT)).fresh
+    before = await fetch(db, "select max(id) as newest, count(*) as n from event")
+    assert not (await demo.load(db, SECRET, AT)).fresh
+    assert before == await fetch(db, "select max(id) as newest, count(*) as n from event")
+
+
+async def test_two_at_once_load_once(db):
+    loaded = await asyncio.gather(*(demo.load(db, SECRET, AT) for _ in range(2)))
+    assert [False, True] == sorted(one.fresh for one in loaded)
+
+
+async def test_a_real_municipality_is_left_alone(db):
+    async with db.transaction() as connection:
+        await account.create(connection, "a@gemeente.example", "Anna", AT)
+    assert not (await demo.load(db, SECRET, AT)).fresh
+    assert [] == await fetch(db, "select id from channel")
+
+
+async def test_everything_comes_as_raw_deliveries_and_is_sent_by_nobody(town):
+    assert [] == await fetch(town, "select id from message where direction = 'in' and delivery_id is null")
+    assert [] == await fetch(town, "select id from delivery where state <> 'done'")
+    types = {row["content_type"] for row in await fetch(town, "select distinct content_type from delivery")}
+    assert {"message/rfc822", "application/vnd.newsroom.form+json", "application/json"} == types
+    notes = await fetch(town, "select distinct send_note from message where send_state = 'sent'")
+    assert [{"send_note": mailbox.NOT_SENT}] == notes
+
+
+async def test_special_cases_are_there(town):
+    found, = await fetch(
+        town, "select count(*) filter (where sealed) as sealed,"
+              " count(*) filter (where visibility like 'team:%') as walled,"
+              " count(*) filter (where problem = 'unreadable') as unreadable,"
+              " count(*) filter (where problem = 'bounced') as bounced,"
+              " count(*) filter (where suggestion is not null) as suggested from conversation")
+    assert {"sealed": 1, "walled": 2, "unreadable": 1, "bounced": 1, "suggested": 1} == found
+    out, = await fetch(town, "select count(*) filter (where auto_reply and kind = 'message') as away,"
+                           " count(*) filter (where direction = 'note') as notes,"
+                           " count(*) filter (where quoted <> '') as quoting from message")
+    assert 1 == out["away"] and out["notes"] >= 20 and out["quoting"] >= 5
+    assert {"image/png"} == {row["type"] for row in await fetch(town, "select type from attachment")}
+
+
+async def test_a_sealed_conversation_is_seen_by_its_readers_alone(town):
+    sealed, = await fetch(town, "select reference from conversation where sealed")
+    for name, sees in (("Sanne Vos", True), ("Marjolein Smit", True), ("Joris Bos", False)):
+        cards = (await see(town, name, AT)).cards
+        assert sees == (sealed["reference"] in {card.reference for column in cards.values() for card in column})
+
+
+async def test_history_runs_in_the_order_of_time(town):
+    rows = await fetch(town, "select conversation_id, at from event where conversation_id is not null order by id")
+    last: dict[int, datetime] = {}
+    for row in rows:
+        assert last.get(row["conversation_id"], row["at"]) <= row["at"]
+        last[row["conversation_id"]] = row["at"]
+    async with town.connection() as connection:
+        assert rows and (await event.position(connection))[1] > 0
+
+
+def test_every_text_is_distinct():
+    texts = [text for one in scripts() for text in [one.text, *(step.more.get("text", "") for step in one.steps)]]
+    texts = [text.strip() for text in texts + [one["text"] for one in read("trickle.toml")["message"]] if text.strip()]
+    assert len(texts) > 200
+    assert len(texts) == len(set(texts))
+
+
+def test_everybody_is_invented():
+    plan = read("trickle.toml")
+    senders = [one.sender for one in scripts()]
+    senders += [step.who for one in scripts() for step in one.steps if "@" in step.who]
+    assert all(sender.rstrip(">").endswith(".example") or "@" not in sender for sender in senders)
+    assert len({one.sender for one in scripts()}) == len(scripts()) and plan["names"]
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("25m", "2026-11-23T13:17"), ("3h", "2026-11-23T10:42"),
+    ("1d", "2026-11-20T13:42"), ("1.5d", "2026-11-20T09:42"),
+    ("w1 20:45", "2026-11-20T19:45"), ("t0", "2026-11-23T07:00"), ("t1", "2026-11-23T13:42")])
+def test_moments_are_told_from_now(text, expected):
+    found = Moments(AT, OFFICE).read(text)
+    assert abs((found - datetime.fromisoformat(expected).replace(tzinfo=UTC)).total_seconds()) < 2
+
+
+def test_a_strange_moment_is_a_mistake():
+    with pytest.raises(ValueError, match="yesterday"):
+        Moments(AT, OFFICE).read("yesterday")
+
+
+def test_the_report_of_a_mail_server_is_read_as_one():
+    found, = parse(post.report("demo/1", "ellen@poost.example", "info@voorbeeldstad.example", "reply@stad.example",
+                               "550 5.1.1 unknown", AT))
+    assert ("bounce", (("ellen@poost.example", "550 5.1.1 unknown"),)) == (found.kind, found.bounced)
+    assert (ExternalId("reply@stad.example"),) == found.answers_to
+
+
+async def test_the_mailbox_of_the_demo_sends_nothing_and_says_so():
+    kind = demo.demo_kinds()["email"]
+    sent = await kind(None).send(Outgoing("k", ExternalId("ours"), "Onderwerp", "Tekst"))
+    assert (ExternalId("ours"), (mailbox.NOT_SENT,)) == (sent.external_id, sent.notes)
+    item = Delivery(DeliveryKey("1"), b"Subject: Vraag\r\n\r\nTekst", AT, "message/rfc822")
+    assert "Vraag" == kind.parse(item)[0].subject
+
+
+async def test_every_trickled_message_becomes_a_card(db):
+    await demo.load(db, SECRET, AT)
+    before, = await fetch(db, "select count(*) as n from conversation where state = 'new'")
+    number = len(read("trickle.toml")["message"])
+    letters = stream.endless(random.Random(7))
+    async with db.transaction() as connection:
+        for _ in range(number):
+            await stream.bring(connection, next(letters), AT)
+    kinds = demo.demo_kinds()
+    kinds["email"] = type("Here", (kinds["email"],), {"hostile_input": False})
+    await Intake(db, kinds, Parsers(1), SECRET, lambda: None).drain()
+    after = await fetch(db, "select subject, excerpt, problem from conversation where state = 'new'")
+    assert before["n"] + number == len(after)
+    assert 1 == sum(bool(row["problem"]) for row in after)  # the one that was there
+    assert all("{" not in row["subject"] + row["excerpt"] for row in after)
+
+
+async def test_the_trickle_brings_the_first_message_soon_and_rings(db):
+    await demo.load(db, SECRET, AT)
+    rung = asyncio.Event()
+    task = asyncio.create_task(demo.trickle(db, rung.set, 1000.0))
+    async with asyncio.timeout(10):
+        await rung.wait()
+    task.cancel()
+    assert 1 <= len(await fetch(db, "select id from delivery where state = 'new'"))
+
+
+async def test_without_speed_nothing_comes(db):
+    async with asyncio.timeout(5):
+        await demo.trickle(db, lambda: None, 0.0)
+
+
+def test_volumes_follow_the_week_and_the_day():
+    monday, sunday = datetime(2026, 11, 23, 9, tzinfo=UTC), datetime(2026, 11, 22, 9, tzinfo=UTC)
+    assert stream.an_hour(monday) > 2 * stream.an_hour(sunday)
+    assert stream.FEWEST_AN_HOUR == stream.an_hour(datetime(2026, 11, 23, 2, tzinfo=UTC))
+    assert 100 == sum(stream.DAY) and 5.0 == pytest.approx(sum(stream.WEEK), abs=0.15)
