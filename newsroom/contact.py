@@ -23,12 +23,14 @@ async def of(connection: Connection, authors: Iterable[Author], at: datetime) ->
                                      " from unnest($1::text[]) as name returning id",
                                      [wanted[key][:200] for key in missing], at)
         # their addresses
-        await connection.execute(
+        made = await connection.fetch(
             "insert into contact_identity (kind, address, contact_id, name)"
-            " select * from unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) on conflict do nothing",
+            " select * from unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) on conflict do nothing"
+            " returning kind, address, contact_id",
             [kind for kind, _ in missing], [address for _, address in missing], [row["id"] for row in ids],
             [wanted[key][:200] for key in missing])
-        found |= await _find(connection, missing)
+        found |= {(row["kind"], row["address"]): (row["contact_id"], False) for row in made}
+        found |= await _find(connection, [key for key in missing if key not in found])
     return found
 
 

@@ -86,6 +86,8 @@ def facets(row: Conversation) -> dict[str, Any]:
 
 async def lock(connection: Connection, ids: Sequence[int]) -> dict[int, Conversation]:
     """Rows by id, locked in the order of their ids until the transaction ends."""
+    if not ids:
+        return {}
     # take the rows to change
     rows = await connection.fetch("select * from conversation where id = any($1::bigint[]) order by id"
                                   " for no key update", sorted(set(ids)))
@@ -141,8 +143,7 @@ async def insert(connection: Connection, rows: Sequence[Conversation]) -> None:
 async def reserve(connection: Connection, n: int) -> list[int]:
     """`n` fresh conversation ids."""
     # ids before rows, so that one statement can insert a batch
-    rows = await connection.fetch("select nextval(pg_get_serial_sequence('conversation', 'id')) as id"
-                                  " from generate_series(1, $1)", n)
+    rows = await connection.fetch("select nextval('conversation_id_seq') as id from generate_series(1, $1)", n)
     return [row["id"] for row in rows]
 
 

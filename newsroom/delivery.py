@@ -47,7 +47,11 @@ class Stored:
 
 def new_reference() -> str:
     """A number for people: random, 10 unambiguous characters."""
-    return "".join(secrets.choice(LETTERS) for _ in range(REFERENCE_LENGTH))
+    number, letters = secrets.randbelow(len(LETTERS) ** REFERENCE_LENGTH), []
+    for _ in range(REFERENCE_LENGTH):
+        number, letter = divmod(number, len(LETTERS))
+        letters.append(LETTERS[letter])
+    return "".join(letters)
 
 
 def item_reference(reference: str, item: int) -> str:

@@ -47,7 +47,7 @@ def text(language: str, key: str, **values: Any) -> str:
             return _lacking(language, f"{key} {place[0]}", place[0])
         return text(language, f"{prefix}.{values[name]}") if prefix else str(values[name])
 
-    return PLACE.sub(fill, found)
+    return PLACE.sub(fill, found) if "{" in found else found
 
 
 def translator(language: str) -> Callable[..., str]:

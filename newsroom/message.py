@@ -76,8 +76,7 @@ COLUMNS = tuple(f.name for f in fields(Message))
 async def reserve(connection: Connection, n: int) -> list[int]:
     """`n` fresh message ids."""
     # ids before rows, so that a batch needs one statement
-    rows = await connection.fetch("select nextval(pg_get_serial_sequence('message', 'id')) as id"
-                                  " from generate_series(1, $1)", n)
+    rows = await connection.fetch("select nextval('message_id_seq') as id from generate_series(1, $1)", n)
     return [row["id"] for row in rows]
 
 

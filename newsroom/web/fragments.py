@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from newsroom import language
@@ -63,7 +63,15 @@ class Fragments:
 
 def times(speech: str) -> dict[str, Callable[..., Any]]:
     """How templates of fragments write moments: `unix` for the browser, `stamp` for whoever has no JavaScript."""
-    return {"unix": unix, "stamp": partial(language.moment, language=speech), "local_day": local_day}
+    return {"unix": unix, "stamp": partial(stamp, speech), "local_day": local_day}
+
+
+def stamp(speech: str, at: datetime) -> str:
+    """The moment in words, "ma 23 nov 10:42"; a burst of cards has few different minutes."""
+    return _minute(speech, at.replace(second=0, microsecond=0))
+
+
+_minute = lru_cache(maxsize=10_000)(lambda speech, at: language.moment(at, speech))
 
 
 def local_day(at: datetime) -> str:
