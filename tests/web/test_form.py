@@ -232,9 +232,11 @@ async def test_a_frame_is_allowed_to_the_sites_of_the_channel_and_only_those(db,
     async with site(db, public_form.routes, clock=clock, frame_ancestors=("https://www.example",)) as client:
         response = await client.get("/formulier/vraag?kader=1")
         text = await response.text()
-    policy = response.headers["Content-Security-Policy"]
-    assert "frame-ancestors 'self' https://www.example https://kern.example" in policy.split("; ")
-    assert "cross-origin" == response.headers["Cross-Origin-Resource-Policy"]
+        posted = await client.post("/formulier/vraag?kader=1", data={"doe": "verder"}, headers=ORIGIN)
+    for one in (response, posted):
+        policy = one.headers["Content-Security-Policy"]
+        assert "frame-ancestors 'self' https://www.example https://kern.example" in policy.split("; ")
+        assert "cross-origin" == one.headers["Cross-Origin-Resource-Policy"]
     assert "phead" not in text and 'action="/formulier/vraag?kader=1"' in text
 
 

@@ -59,7 +59,7 @@ class Editor:
 
     async def _take(self, response):
         self.text, self.status, self.path = await response.text(), response.status, response.url.path
-        body = self.text.partition('class="stack"')[2].partition("</form>")[0]
+        body = self.text.partition('class="stack former"')[2].partition("</form>")[0]
         self.fields = []
         for tag in re.finditer(r"<input ([^>]*)>|<textarea ([^>]*)>\n(.*?)</textarea>|<select ([^>]*)>(.*?)</select>",
                                body, re.DOTALL):

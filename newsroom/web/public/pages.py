@@ -15,8 +15,8 @@ from newsroom.form import Served, in_language
 from newsroom.language import AMSTERDAM, text
 from newsroom.theme import Theme
 from newsroom.web.errors import is_database_gone
-from newsroom.web.keys import CSP, DATABASE, RENDER, SETTINGS, now
-from newsroom.web.security import PUBLIC
+from newsroom.web.keys import DATABASE, RENDER, SETTINGS, now
+from newsroom.web.security import PUBLIC, policy
 
 KNOWN_SECONDS = 1.0  # how old a form may be; while the database is away it may be older
 MOST_KNOWN = 500
@@ -64,7 +64,7 @@ def page(request: web.Request, template: str, shown: Shown | None, status: int =
     speech = language_of(request)
     origins: Sequence[str] = shown.served.allowed_origins if shown else ()
     ancestors = ("'self'", *request.app[SETTINGS].frame_ancestors, *origins)
-    request[CSP] = {**PUBLIC, "frame-ancestors": " ".join(ancestors)}
+    csp = policy(request.app[SETTINGS], {**PUBLIC, "frame-ancestors": " ".join(ancestors)})
     style = shown.theme if shown else Theme()
     body = request.app[RENDER].text(
         f"public/{template}", speech, said=lambda words: in_language(words, speech), framed=_framed(request),
@@ -74,7 +74,8 @@ def page(request: web.Request, template: str, shown: Shown | None, status: int =
         footer=theme.links([in_language(line, speech) for line in style.footer]), now=now(request), **values)
     # a page in a frame is loaded by another site
     return web.Response(text=body, status=status, content_type="text/html", charset="utf-8",
-                        headers={"Cross-Origin-Resource-Policy": "cross-origin", "Content-Language": speech})
+                        headers={"Content-Security-Policy": csp, "Cross-Origin-Resource-Policy": "cross-origin",
+                                 "Content-Language": speech})
 
 
 def address(request: web.Request, **changes: str) -> str:
