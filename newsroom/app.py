@@ -26,7 +26,7 @@ from newsroom.parser import Parsers
 from newsroom.settings import Settings
 from newsroom.web import application, live
 from newsroom.web.fragments import Fragments
-from newsroom.web.keys import BELL, CHANNELS, CONNECTOR, FEED, SIGNING, WRITER
+from newsroom.web.keys import BELL, CHANNELS, CONNECTOR, FEED, RENDER, SIGNING, WRITER
 from newsroom.web.live import SOCKETS
 from newsroom.web.render import Render
 
@@ -71,6 +71,7 @@ async def demo(settings: Settings, speed: float) -> AsyncIterator[tuple[House, s
                     listen_database_url="", redis_url="", secret_key_file=None, organisation="Voorbeeldstad")
     async with database(apart) as ready, run(ready, kinds=demo_town.demo_kinds()) as house:
         now = datetime.now(UTC)
+        house.site[RENDER].mark_demo()
         await demo_town.load(house.database, house.keys.signing_key("reply"), now)
         async with house.database.transaction() as connection:
             chef = next(one for one in await account.everyone(connection) if "chef_dag" in one.roles)

@@ -32,7 +32,7 @@ class Render:
             loader=jinja2.FileSystemLoader(asset_folder("templates")), autoescape=True, auto_reload=False,
             undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
         self._environment.globals.update(static=self.assets.url, sheets=self._sheets, url=self._url,
-                                         organisation=settings.organisation)
+                                         organisation=settings.organisation, demo=False)
         self._environment.filters.update(clock=language.clock, moment=_moment, day=_day, duration=_duration,
                                          number=_number, local_date=_local_date, size=_size,
                                          masked=contact.masked)
@@ -41,6 +41,10 @@ class Render:
         """A template in one language, for nobody in particular."""
         return self._environment.get_template(template).render(t=language.translator(speech), language=speech,
                                                                **values)
+
+    def mark_demo(self) -> None:
+        """Staff pages say from now on that nothing here is real."""
+        self._environment.globals["demo"] = True
 
     def _url(self, name: str, **parts: Any) -> str:
         assert self.router is not None
