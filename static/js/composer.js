@@ -79,7 +79,7 @@ function prepare(form) {
     timer = setTimeout(() => keep(kind, text.value), KEEP);
   });
   addEventListener("pagehide", () => keep(kind, text.value));
-  text.addEventListener("keydown", (event) => {
+  form.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.preventDefault(), form.requestSubmit();
   });
   form.addEventListener("submit", (event) => send(event, form, kind));

@@ -1,0 +1,174 @@
+"""The conversation: what is typed survives, what changes is told, and a reply goes where its button says."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from connectors import Author
+from newsroom import conversation, reply, triage
+from newsroom.triage import By
+from tests.browser.look import live, until
+from tests.browser.town import Post
+
+PICTURE = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360000002"
+                        "000001e221bc330000000049454e44ae426082")
+MARKUP = ('<p>Beste <b>gemeente</b>, <img src="cid:foto1" alt="de stoep"> zie <a href="https://voorbeeld.example/x">hier</a>'
+          '<img src="https://volger.example/pixel.png"><script>top.hacked = true</script>'
+          '<a href="javascript:top.hacked = true" onclick="top.hacked = true">klik</a></p>')
+
+
+async def open_conversation(place, sign_in, word: str, who: str = "Joris Bos", **options):
+    page = await sign_in(who, f"/gesprek/{place.references[word]}", **options)
+    await live(page)
+    return page
+
+
+async def answer(place, name: str, word: str, text: str) -> int:
+    """An answer by a colleague, from another browser."""
+    async with place.database.transaction() as connection:
+        id = await connection.fetchval("select id from conversation where reference = $1", place.references[word])
+        row = (await conversation.lock(connection, [id]))[id]
+        via = reply.Via(row.channel_id, "live", Post.capabilities, "localhost", b"a secret of thirty-two bytes....")
+        made = await reply.answer(connection, row, By(place.people[name], datetime.now(UTC)),
+                                  reply.Composed(f"test-{text}", text, to=(Author("email", "x@voorbeeld.example"),)), via)
+    place.house.bell()
+    return made
+
+
+async def test_the_button_names_where_it_goes_and_the_reply_can_be_taken_back(place, sign_in):
+    page = await open_conversation(place, sign_in, "Klopt")
+    assert "Verstuur per e-mail" in await page.locator('[data-compose="answer"] .btn.p').inner_text()
+    await page.locator("#text").fill("De brug gaat vrijdag weer open.")
+    await page.locator("#cc").fill("collega@voorbeeldstad.example")
+    await page.keyboard.press("Control+Enter")
+    held = page.locator(".message.out", has_text="vrijdag weer open")
+    await held.wait_for()
+    assert "" == await page.locator("#text").input_value()
+    assert "Wordt verstuurd over" in await held.locator(".countdown").inner_text()
+    await held.get_by_role("button", name="Annuleer").click()
+    await until(lambda: held.get_by_text("Geannuleerd").count(), "taken back")
+    assert [] == Post.sent
+
+
+async def test_a_reply_goes_out_and_says_so(place, sign_in):
+    page = await open_conversation(place, sign_in, "Klopt")
+    await page.locator("#text").fill("De brug gaat vrijdag weer open.")
+    await page.locator("#then").select_option("waiting")
+    await page.locator('[data-compose="answer"] .btn.p').click()
+    sent = page.locator(".message.out", has_text="vrijdag weer open")
+    await until(lambda: sent.locator("[data-send=sent]").count(), "sent after its eight seconds", deadline=20)
+    assert ["De brug gaat vrijdag weer open."] == [one.text.split("\n")[0] for one in Post.sent]
+    await until(lambda: page.locator(".head", has_text="Wacht op inwoner").count(), "the head follows")
+
+
+async def test_an_uncertain_reply_is_for_a_person_to_resolve(place, sign_in):
+    Post.outcome = "unknown"
+    page = await open_conversation(place, sign_in, "Klopt")
+    await page.locator("#text").fill("De brug gaat vrijdag weer open.")
+    await page.locator('[data-compose="answer"] .btn.p').click()
+    choice = page.locator(".message.out .choice")
+    await until(choice.count, "uncertain", deadline=20)
+    assert "niet zeker" in await choice.inner_text()
+    await choice.get_by_role("button", name="Is aangekomen").click()
+    await until(lambda: page.locator(".message.out [data-send=sent]").count(), "resolved")
+    assert 1 == len(Post.sent)
+
+
+async def test_what_is_typed_survives_a_live_change_and_the_writer_is_warned(place, sign_in):
+    page = await open_conversation(place, sign_in, "Klopt")
+    await page.locator("#text").fill("Ik begin met ")
+    await page.locator("#text").press("End")
+    await place.act("Sanne Vos", place.references["Klopt"], triage.set_priority, 3)
+    await answer(place, "Lotte Dijk", "Klopt", "Ik was eerder.")
+    await page.locator("#changed:visible").wait_for()
+    assert "Lotte Dijk" in await page.locator("#changed").inner_text()
+    await page.keyboard.type("typen")
+    assert "Ik begin met typen" == await page.locator("#text").input_value()
+    assert await page.evaluate("document.activeElement.id === 'text'")
+    await page.keyboard.press("Control+Enter")
+    error = page.locator('[data-compose="answer"] .error')
+    await error.wait_for()
+    assert "nieuw bericht" in await error.inner_text()
+    assert "Ik begin met typen" == await page.locator("#text").input_value()
+
+
+async def test_a_draft_stays_with_its_conversation_and_its_kind(place, sign_in):
+    page = await open_conversation(place, sign_in, "Klopt")
+    await page.locator("#text").fill("Half een zin")
+    await page.locator("#tab-note").click()
+    await page.locator("#note-text").fill("Alleen voor ons")
+    await until(lambda: page.evaluate("Object.keys(localStorage).length === 2"), "kept")
+    await page.goto(f"{place.url}/gesprek/{place.references['Waarom']}")
+    assert ["", ""] == [await page.locator(field).input_value() for field in ("#text", "#note-text")]
+    await page.goto(f"{place.url}/gesprek/{place.references['Klopt']}")
+    await until(lambda: page.evaluate("document.getElementById('text').value"), "back")
+    assert "Half een zin" == await page.locator("#text").input_value()
+    assert "Alleen voor ons" == await page.locator("#note-text").input_value()
+
+
+async def test_a_note_and_a_line_reach_a_colleagues_open_conversation(place, sign_in):
+    mine, theirs = [await open_conversation(place, sign_in, "Klopt", name) for name in ("Joris Bos", "Sanne Vos")]
+    await mine.locator("#tab-note").click()
+    await mine.locator("#note-text").fill("Weet iemand hoe laat de pont gaat?")
+    await mine.locator('[data-compose="note"] .btn.p').click()
+    await theirs.locator(".message.note", has_text="hoe laat de pont gaat").wait_for()
+    await theirs.locator("#do-team summary").click()
+    await theirs.locator("#do-team select").select_option(label="Burgerzaken")
+    await theirs.locator("#do-team .btn").click()
+    await mine.locator(".line", has_text="Burgerzaken").wait_for()
+    await mine.locator(".head", has_text="Team Burgerzaken").wait_for()
+
+
+async def test_markup_is_shown_without_scripts_and_pictures_from_elsewhere_only_when_asked(place, sign_in):
+    asked = []
+    await place.write("Bericht met opmaak", html=MARKUP, files=[("foto.png", "image/png", PICTURE, True, "<foto1>"),
+                                                                ("rekening.html", "text/html", b"<script>1</script>")])
+    page = await open_conversation(place, sign_in, "Bericht")
+    page.on("request", lambda request: asked.append(request.url))
+    await page.locator("details.markup summary").click()
+    frame = page.frame_locator("iframe.mail-body")
+    await frame.get_by_text("gemeente").wait_for()
+    await until(lambda: any("/deel/foto1" in url for url in asked), "the mail's own picture")
+    assert 1 == await frame.locator("img[alt='de stoep']").evaluate("image => image.decode().then(() => image.naturalWidth)")
+    assert 0 == await frame.locator("script").count()
+    assert not await page.evaluate("window.hacked === true")
+    assert not any("volger.example" in url for url in asked)
+    await frame.get_by_text("Toon ze toch").click()
+    await until(lambda: any("volger.example" in url for url in asked), "asked for by name")
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="rekening.html").click()
+    assert "rekening.html" == (await download.value).suggested_filename
+
+
+async def test_a_wrongly_received_message_loses_its_text_with_a_reason(place, sign_in):
+    async with place.database.transaction() as connection:  # a delivery behind it, as if it had come in
+        id = await connection.fetchval(
+            "insert into delivery (channel_id, key, sha256, content_type, body, received_at, reference, state)"
+            " values ($1, 'k', '\\x00', 'message/rfc822', 'raw', now(), 'R1', 'done') returning id", place.channels["email"])
+        await connection.execute("update message set delivery_id = $1 where body like 'Klopt%'", id)
+    page = await open_conversation(place, sign_in, "Klopt", "Sanne Vos")
+    await page.locator(".removal summary").click()
+    await page.locator(".removal input[name=reason]").fill("Medisch dossier, niet voor ons")
+    await page.locator(".removal .btn").click()
+    await page.locator(".message.removed", has_text="Medisch dossier").wait_for()
+    assert 0 == await page.locator(".message", has_text="Bus 28").count()
+
+
+async def test_an_address_is_masked_until_somebody_asks_which_is_logged(place, sign_in):
+    page = await open_conversation(place, sign_in, "Klopt")
+    assert "•••@voorbeeld.example" in await page.locator("#addresses").inner_text()
+    await page.locator("#show-address .btn").click()
+    await until(lambda: page.locator("#addresses", has_text="bewoner").count(), "in full")
+    async with place.database.connection() as connection:
+        assert 1 == await connection.fetchval("select count(*) from audit where kind = 'address_shown'")
+
+
+async def test_spam_and_back(place, sign_in):
+    page = await open_conversation(place, sign_in, "Mooie")
+    await page.locator("#do-spam summary").click()
+    await page.locator("#do-spam .btn").click()
+    await page.locator(".head", has_text="Spam").wait_for()
+    await page.goto(place.url + "/spam")
+    await page.get_by_role("button", name="Geen spam: Mooie").click()
+    await page.goto(place.url + "/bord")
+    assert 1 == await page.locator(f"#c-{place.references['Mooie']}").count()
