@@ -20,6 +20,7 @@ from newsroom.web import (
     mail_body,
     people,
     profile,
+    receipt,
     routes,
     sign_in,
     welcome,
@@ -27,6 +28,7 @@ from newsroom.web import (
 from newsroom.web.errors import errors
 from newsroom.web.gate import gate
 from newsroom.web.keys import BELL, CLOCK, DATABASE, RENDER, SETTINGS, TASKS, utc_now
+from newsroom.web.public import form
 from newsroom.web.render import Render
 from newsroom.web.routes import Routes
 from newsroom.web.security import add_headers
@@ -34,7 +36,8 @@ from newsroom.web.visitor import reference
 
 Part = Callable[[Routes], None]
 PARTS: Sequence[Part] = (health.routes, live.routes, sign_in.routes, welcome.routes, profile.routes, people.routes,
-                         board.routes, conversation.routes, mail_body.routes, actions.routes, admin.routes)
+                         board.routes, conversation.routes, mail_body.routes, actions.routes, admin.routes,
+                         receipt.routes, form.routes)
 
 
 def make(database: Database, settings: Settings, render: Render | None = None, parts: Sequence[Part] = PARTS,

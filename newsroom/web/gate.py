@@ -12,7 +12,8 @@ from yarl import URL
 from newsroom import audit
 from newsroom.access import Forbidden
 from newsroom.web.keys import ADDRESS, CSP, DATABASE, SCOPE, now
-from newsroom.web.routes import POLICIES, USUAL_BYTES, exists
+from newsroom.web.menu import rail
+from newsroom.web.routes import POLICIES, USUAL_BYTES
 from newsroom.web.security import check_origin
 from newsroom.web.visitor import identify
 
@@ -86,9 +87,8 @@ async def own_path(request: web.Request, wanted: str) -> str:
 
 def home(request: web.Request) -> str:
     """Where somebody begins who asked for no page in particular."""
-    if exists(request.app, "board") and request[SCOPE].may("read"):
-        return str(request.app.router["board"].url_for())
-    return str(request.app.router["profile"].url_for())
+    items = rail(request)
+    return items[0].url if items else str(request.app.router["profile"].url_for())
 
 
 def _split(wanted: str):

@@ -58,8 +58,3 @@ def check(app: web.Application) -> None:
     loose = [str(route) for route in app.router.routes() if route not in app[POLICIES]]
     if loose:
         raise RuntimeError(f"routes without a permission: {', '.join(loose)}")
-
-
-def exists(app: web.Application, name: str) -> bool:
-    """Whether a page with this name is served."""
-    return name in app.router.named_resources()
