@@ -17,7 +17,8 @@ BOARD = """() => Object.fromEntries([...document.querySelectorAll('#board [data-
     n: column.querySelector('[data-n]').textContent,
     cards: [...column.querySelectorAll('.cards > article')].map(card => [card.dataset.id, card.dataset.v,
       card.querySelector('.author').textContent, card.querySelector('h3').textContent,
-      [...card.querySelectorAll('.deeds .chip:not(.term, :has(time)), .deeds .av, .deeds .claim')].map(one => one.textContent)])}]))"""
+      [...card.querySelectorAll('.deeds .chip:not(.term, :has(time)), .deeds .av, .deeds .claim')]
+        .map(one => one.textContent)])}]))"""
 COUNTS = """() => [...document.querySelectorAll('[data-tile="late"] .n, [data-tile="soon"] .n, [data-tile="open"] .n,'
   + ' [data-tile="unassigned"] .n, .views .cnt, #shown')].map(node => node.textContent)"""
 
@@ -41,8 +42,8 @@ def card(reference: str) -> str:
 
 async def column_of(page: Page, reference: str) -> str | None:
     """The column a card stands in, or None."""
-    return await page.evaluate("id => document.getElementById('c-' + id)?.closest('[data-column]').dataset.column ?? null",
-                               reference)
+    return await page.evaluate("id => document.getElementById('c-' + id)?.closest('[data-column]').dataset.column"
+                               " ?? null", reference)
 
 
 async def live(page: Page) -> None:

@@ -16,7 +16,8 @@ async def test_two_people_claim_one_card_and_the_loser_is_told_on_it(place, sign
     await asyncio.gather(*(page.locator(f"{card(wanted)} .claim").click() for page in (one, two)))
 
     async def told() -> list[str]:
-        return [text for page in (one, two) for text in await page.locator(f"{card(wanted)} .strip").all_text_contents()]
+        strips = [page.locator(f"{card(wanted)} .strip") for page in (one, two)]
+        return [text for strip in strips for text in await strip.all_text_contents()]
 
     assert "was je net voor" in (await until(told, "a strip on the card"))[0]
     async with place.database.connection() as connection:

@@ -10,9 +10,10 @@ from newsroom.triage import By
 from tests.browser.look import live, until
 from tests.browser.town import Post
 
-PICTURE = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360000002"
-                        "000001e221bc330000000049454e44ae426082")
-MARKUP = ('<p>Beste <b>gemeente</b>, <img src="cid:foto1" alt="de stoep"> zie <a href="https://voorbeeld.example/x">hier</a>'
+PICTURE = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
+                        "0000000d49444154789c6360000002000001e221bc330000000049454e44ae426082")
+MARKUP = ('<p>Beste <b>gemeente</b>, <img src="cid:foto1" alt="de stoep"> zie'
+          ' <a href="https://voorbeeld.example/x">hier</a>'
           '<img src="https://volger.example/pixel.png"><script>top.hacked = true</script>'
           '<a href="javascript:top.hacked = true" onclick="top.hacked = true">klik</a></p>')
 
@@ -29,8 +30,8 @@ async def answer(place, name: str, word: str, text: str) -> int:
         id = await connection.fetchval("select id from conversation where reference = $1", place.references[word])
         row = (await conversation.lock(connection, [id]))[id]
         via = reply.Via(row.channel_id, "live", Post.capabilities, "localhost", b"a secret of thirty-two bytes....")
-        made = await reply.answer(connection, row, By(place.people[name], datetime.now(UTC)),
-                                  reply.Composed(f"test-{text}", text, to=(Author("email", "x@voorbeeld.example"),)), via)
+        written = reply.Composed(f"test-{text}", text, to=(Author("email", "x@voorbeeld.example"),))
+        made = await reply.answer(connection, row, By(place.people[name], datetime.now(UTC)), written, via)
     place.house.bell()
     return made
 
@@ -129,7 +130,8 @@ async def test_markup_is_shown_without_scripts_and_pictures_from_elsewhere_only_
     frame = page.frame_locator("iframe.mail-body")
     await frame.get_by_text("gemeente").wait_for()
     await until(lambda: any("/deel/foto1" in url for url in asked), "the mail's own picture")
-    assert 1 == await frame.locator("img[alt='de stoep']").evaluate("image => image.decode().then(() => image.naturalWidth)")
+    picture = frame.locator("img[alt='de stoep']")
+    assert 1 == await picture.evaluate("image => image.decode().then(() => image.naturalWidth)")
     assert 0 == await frame.locator("script").count()
     assert not await page.evaluate("window.hacked === true")
     assert not any("volger.example" in url for url in asked)
@@ -144,7 +146,8 @@ async def test_a_wrongly_received_message_loses_its_text_with_a_reason(place, si
     async with place.database.transaction() as connection:  # a delivery behind it, as if it had come in
         id = await connection.fetchval(
             "insert into delivery (channel_id, key, sha256, content_type, body, received_at, reference, state)"
-            " values ($1, 'k', '\\x00', 'message/rfc822', 'raw', now(), 'R1', 'done') returning id", place.channels["email"])
+            " values ($1, 'k', '\\x00', 'message/rfc822', 'raw', now(), 'R1', 'done') returning id",
+            place.channels["email"])
         await connection.execute("update message set delivery_id = $1 where body like 'Klopt%'", id)
     page = await open_conversation(place, sign_in, "Klopt", "Sanne Vos")
     await page.locator(".removal summary").click()

@@ -27,7 +27,8 @@ async def test_both_filters_agree_on_a_thousand_random_cases(place, sign_in):
     cases = [(a_filter(chance), a_card(chance)) for _ in range(CASES)]
     expected = [Filter(**{field: tuple(ids) for field, ids in wanted.items()}).matches(card) for wanted, card in cases]
     page = await sign_in("Sanne Vos", "/bord")
-    source = await page.evaluate("document.querySelector('script[src*=\"board.js\"]').src.replace('board.js', 'filter.js')")
+    source = await page.evaluate("document.querySelector('script[src*=\"board.js\"]').src"
+                                 ".replace('board.js', 'filter.js')")
     found = await page.evaluate("async ([source, cases]) => { const { matches } = await import(source);"
                                 " return cases.map(([rule, card]) => matches(rule, card)); }", [source, cases])
     assert expected == found

@@ -56,7 +56,8 @@ async def test_a_card_is_dragged_to_another_column(place, sign_in):
     page = await sign_in("Sanne Vos")
     await live(page)
     wanted = place.references["Terrasvergunning"]
-    await page.locator(card(wanted)).drag_to(page.locator('[data-column="waiting"] .cards'), source_position={"x": 60, "y": 12})
+    await page.locator(card(wanted)).drag_to(page.locator('[data-column="waiting"] .cards'),
+                                             source_position={"x": 60, "y": 12})
     await until(lambda: in_column(page, wanted, "waiting"), "moved")
     await until(lambda: state_is(place, wanted, "waiting"), "also in the database")
 

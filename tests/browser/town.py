@@ -34,33 +34,45 @@ REASONS = (("Beantwoord", "Answered", "answered"), ("Doorverwezen", "Referred", 
            ("Bewust geen reactie", "Deliberately no reply", "no_reply"))
 # minutes ago, channel, author, words, and what differs from a new conversation
 CASES: list[tuple[int, str, str, str, dict[str, Any]]] = [
-    (74, "email", "Bewoner Leidsekade", "Wéér is onze GFT-bak niet geleegd. Derde week op rij, het stinkt de straat uit!",
+    (74, "email", "Bewoner Leidsekade",
+     "Wéér is onze GFT-bak niet geleegd. Derde week op rij, het stinkt de straat uit!",
      {"labels": ["GFT niet geleegd"], "unread": 3, "minutes": 60}),
-    (47, "email", "Fatima El A.", "Goedemorgen, mijn paspoort ligt klaar maar ik kan geen afspraak maken. Ik vlieg zaterdag",
+    (47, "email", "Fatima El A.",
+     "Goedemorgen, mijn paspoort ligt klaar maar ik kan geen afspraak maken. Ik vlieg zaterdag",
      {"priority": 3, "minutes": 60}),
-    (39, "email", "h.vandijk", "Groencontainer vergeten in de Zandweg", {"labels": ["GFT niet geleegd"], "minutes": 60}),
-    (18, "form", "Fietser", "Mooie nieuwe fietsstraat! Alleen bij de bocht is het verkeersbord al kapot 📸", {"minutes": 60}),
-    (12, "form", "Melding openbare ruimte", "Omgevallen boom op het fietspad bij de Biltse Rading", {"priority": 3, "minutes": 60}),
-    (6, "email", "W. Smit", "Hoi, kan ik ook zonder DigiD mijn verhuizing doorgeven? Mijn moeder heeft geen telefoon", {}),
+    (39, "email", "h.vandijk", "Groencontainer vergeten in de Zandweg",
+     {"labels": ["GFT niet geleegd"], "minutes": 60}),
+    (18, "form", "Fietser", "Mooie nieuwe fietsstraat! Alleen bij de bocht is het verkeersbord al kapot 📸",
+     {"minutes": 60}),
+    (12, "form", "Melding openbare ruimte", "Omgevallen boom op het fietspad bij de Biltse Rading",
+     {"priority": 3, "minutes": 60}),
+    (6, "email", "W. Smit", "Hoi, kan ik ook zonder DigiD mijn verhuizing doorgeven? Mijn moeder heeft geen telefoon",
+     {}),
     (125, "email", "J. Pietersen", "Ik wacht nu al 2 weken op antwoord over mijn bijstand, wanneer hoor ik iets?",
      {"who": "Sanne Vos", "minutes": 90, "unread": 1}),
     (58, "email", "Bakkerij Vermeulen", "Terrasvergunning verlengen voor 2027", {"who": "Mehmet Kaya", "minutes": 60}),
     (31, "email", "Mark de G.", "Klopt het dat de brug deze week dicht is? Bus 28 rijdt ook niet meer",
      {"who": "Joris Bos", "labels": ["Afsluiting brug", "OV"], "minutes": 60, "unread": 1}),
     (8, "email", "Bezoeker website", "Afspraak rijbewijs verzetten naar vrijdag", {"who": "Joris Bos", "minutes": 15}),
-    (22, "email", "Reiziger", "Waarom staat er nergens dat de brug dicht is???", {"who": "Lotte Dijk", "labels": ["Afsluiting brug"], "minutes": 60}),
-    (19, "form", "Stichting Buurthuis", "Subsidieaanvraag: welke bijlage is verplicht?", {"who": "Sanne Vos", "minutes": 60}),
+    (22, "email", "Reiziger", "Waarom staat er nergens dat de brug dicht is???",
+     {"who": "Lotte Dijk", "labels": ["Afsluiting brug"], "minutes": 60}),
+    (19, "form", "Stichting Buurthuis", "Subsidieaanvraag: welke bijlage is verplicht?",
+     {"who": "Sanne Vos", "minutes": 60}),
     (1500, "email", "A. Jansen", "Bezwaar WOZ 2026 – ik krijg geen ontvangstbevestiging",
      {"who": "Mehmet Kaya", "state": "department", "department": "Belastingen", "minutes": 1440}),
     (300, "email", "Sportclub DVSU", "Wanneer wordt het kunstgras vervangen?",
      {"who": "Lotte Dijk", "state": "department", "department": "Sport", "minutes": 4000}),
-    (180, "email", "Yara", "Tijdelijke urn in columbarium, kan dat nog?", {"who": "Sanne Vos", "state": "department", "department": "Begraafplaatsen", "minutes": 3000}),
-    (120, "form", "Webformulier evenementen", "Buurtfeest 12 dec: geluid tot 24 uur?", {"who": "Joris Bos", "state": "department", "department": "Vergunningen", "minutes": 3000}),
-    (240, "email", "Omar H.", "Stuur alsjeblieft je kenteken en straat, dan zoek ik het op", {"who": "Joris Bos", "state": "waiting"}),
+    (180, "email", "Yara", "Tijdelijke urn in columbarium, kan dat nog?",
+     {"who": "Sanne Vos", "state": "department", "department": "Begraafplaatsen", "minutes": 3000}),
+    (120, "form", "Webformulier evenementen", "Buurtfeest 12 dec: geluid tot 24 uur?",
+     {"who": "Joris Bos", "state": "department", "department": "Vergunningen", "minutes": 3000}),
+    (240, "email", "Omar H.", "Stuur alsjeblieft je kenteken en straat, dan zoek ik het op",
+     {"who": "Joris Bos", "state": "waiting"}),
     (1500, "email", "P. Kramer", "Welke adreswijziging bedoelt u precies?", {"who": "Mehmet Kaya", "state": "waiting"}),
     (1600, "email", "Daan & Iris", "Foto van de stoeptegel graag", {"who": "Sanne Vos", "state": "waiting"}),
     (90, "email", "K. Bakker", "Openingstijden van het afvalpunt", {"who": "Lotte Dijk", "state": "closed"}),
-    (95, "email", "<b>Vet</b> & </article>", "<img src=x onerror=alert(1)> tekst met tekens </h3>", {"who": "Lotte Dijk", "state": "closed"}),
+    (95, "email", "<b>Vet</b> & </article>", "<img src=x onerror=alert(1)> tekst met tekens </h3>",
+     {"who": "Lotte Dijk", "state": "closed"}),
 ]
 
 
@@ -181,7 +193,8 @@ async def add(made: Town, connection, minutes: float, channel: str, author: str,
     at = now - timedelta(minutes=minutes)
     state = more.get("state", "open" if "who" in more else "new")
     waits = state not in ("waiting", "closed", "spam")
-    contact = await connection.fetchval("insert into contact (name, created_at) values ($1, $2) returning id", author, at)
+    contact = await connection.fetchval("insert into contact (name, created_at) values ($1, $2) returning id",
+                                        author, at)
     id = (await conversation.reserve(connection, 1))[0]
     address = f"bewoner{id}@voorbeeld.example"
     await connection.execute("insert into contact_identity (kind, address, contact_id, name) values"
