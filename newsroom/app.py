@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 
 from connectors import Connector, connectors
-from newsroom import account, channel, collect, delivery, link, nightly, search, secret, term
+from newsroom import account, channel, collect, delivery, link, nightly, search, secret, sweep, term
 from newsroom import demo as demo_town
 from newsroom.database import Database, connect, migrate
 from newsroom.doorbell import Doorbell
@@ -128,7 +128,7 @@ async def _workers(house: House, stack: AsyncExitStack) -> list:
     house.bell.rings(intake.wake, outbox.wake)
     collector = collect.Collector(house.database, house.channels, house.bell, settings.listen_database_url)
     return [intake.run(), outbox.run(), collector.run(), search.keep_indexed(house.database), _timer(house),
-            nightly.run(house.database)]
+            nightly.run(house.database), sweep.run(house.database)]
 
 
 async def _timer(house: House) -> None:

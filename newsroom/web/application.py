@@ -15,6 +15,7 @@ from newsroom.web import (
     admin,
     board,
     conversation,
+    forms,
     health,
     live,
     mail_body,
@@ -37,7 +38,7 @@ from newsroom.web.visitor import reference
 Part = Callable[[Routes], None]
 PARTS: Sequence[Part] = (health.routes, live.routes, sign_in.routes, welcome.routes, profile.routes, people.routes,
                          board.routes, conversation.routes, mail_body.routes, actions.routes, admin.routes,
-                         receipt.routes, form.routes)
+                         forms.routes, receipt.routes, form.routes)
 
 
 def make(database: Database, settings: Settings, render: Render | None = None, parts: Sequence[Part] = PARTS,

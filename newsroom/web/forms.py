@@ -22,16 +22,16 @@ from newsroom.web.render import page
 from newsroom.web.routes import Routes
 from newsroom.web.security import PUBLIC
 
-ONE = r"/admin/forms/{id:\d{1,9}}"
+ONE = r"/beheer/formulieren/{id:\d{1,9}}"
 
 
 def routes(add: Routes) -> None:
-    add.page("GET", "/admin/forms", show_all, "configure", name="admin_forms")
-    add.page("GET", "/admin/forms/style", show_style, "configure", name="admin_form_style")
-    add.page("POST", "/admin/forms/style", save_style, "configure")
+    add.page("GET", "/beheer/formulieren", show_all, "configure", name="admin_forms")
+    add.page("GET", "/beheer/formulieren/huisstijl", show_style, "configure", name="admin_form_style")
+    add.page("POST", "/beheer/formulieren/huisstijl", save_style, "configure")
     add.page("GET", ONE, show_one, "configure", name="admin_form")
     add.page("POST", ONE, edit, "configure")
-    add.page("GET", ONE + "/preview", preview, "configure", name="admin_form_preview", csp=PUBLIC)
+    add.page("GET", ONE + "/voorbeeld", preview, "configure", name="admin_form_preview", csp=PUBLIC)
 
 
 async def show_all(request: web.Request) -> web.Response:

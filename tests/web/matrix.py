@@ -91,6 +91,12 @@ MATRIX = {
         POST /beheer/sluitingsdagen
         POST /beheer/sluitingsdagen/feestdagen
         POST /beheer/sluitingsdagen/verwijder
+        GET /beheer/formulieren
+        GET /beheer/formulieren/huisstijl
+        POST /beheer/formulieren/huisstijl
+        GET /beheer/formulieren/{id}
+        POST /beheer/formulieren/{id}
+        GET /beheer/formulieren/{id}/voorbeeld
         GET /beheer/doelen
         GET /beheer/doelen/{id}
         POST /beheer/doelen/{id}

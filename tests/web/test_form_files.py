@@ -10,7 +10,7 @@ import zipfile
 import pytest
 from aiohttp import FormData
 
-from newsroom import form_file
+from newsroom import form_file, sweep
 from newsroom.web import limits
 from newsroom.web.public import upload
 from tests.web.person import GOOD, ORIGIN, PDF, PNG, deliveries
@@ -82,6 +82,15 @@ async def test_files_are_gone_after_a_day_and_that_is_said(db, person, clock):
     page = await person.press("verstuur")
     assert 409 == page.status and "na 24 uur gewist" in page.words and [] == await deliveries(db)
     assert (await person.press("verstuur")).number
+
+
+async def test_the_sweep_forgets_what_has_had_its_day(db):
+    async with db.transaction() as connection:
+        old, new = [await form_file.stage(connection, "key", "bijlage", "a.pdf", "application/pdf", PDF, at)
+                    for at in (START, START + form_file.KEEP)]
+    await sweep.sweep(db, START + form_file.KEEP * 1.5)
+    async with db.connection() as connection:
+        assert {new.id: PDF} == await form_file.contents(connection, "key", [old.id, new.id])
 
 
 async def test_files_of_another_form_cannot_be_taken_along(db, person, client, clock):

@@ -49,7 +49,7 @@ class Editor:
         self.client, self.headers, self.fields, self.text, self.status = client, headers, [], "", 0
 
     async def open(self, id=0):
-        self.path = f"/admin/forms/{id}"
+        self.path = f"/beheer/formulieren/{id}"
         return await self._take(await self.client.get(self.path, headers=self.headers))
 
     async def press(self, button, **changes):
@@ -158,7 +158,7 @@ async def test_an_answer_can_have_a_team_a_label_and_a_priority(db, editor):
 async def test_the_preview_shows_every_question_and_sends_nothing(db, client, editor, admin):
     await editor.open()
     await editor.press("save", title="Een", slug="vraag", published=None)
-    page = await client.get("/admin/forms/1/preview", headers=admin)
+    page = await client.get("/beheer/formulieren/1/voorbeeld", headers=admin)
     text = await page.text()
     assert all(form.in_language(one.label, "nl") in text for one in QUESTION.fields) and "<form" not in text
 
@@ -174,18 +174,18 @@ async def test_the_log_tells_who_changed_a_form(db, editor):
 @pytest.mark.parametrize("role", ["webcare", "chef_dag", "analyst"])
 async def test_only_who_configures_may_come_here(db, client, role):
     headers = await signed_in(db, client, role)
-    for path in ("/admin/forms", "/admin/forms/0", "/admin/forms/1/preview", "/admin/forms/style"):
-        assert 403 == (await client.get(path, headers=headers)).status
-    assert 403 == (await client.post("/admin/forms/0", data={"do": "save"}, headers=headers)).status
+    for path in ("", "/0", "/1/voorbeeld", "/huisstijl"):
+        assert 403 == (await client.get("/beheer/formulieren" + path, headers=headers)).status
+    assert 403 == (await client.post("/beheer/formulieren/0", data={"do": "save"}, headers=headers)).status
 
 
 async def test_a_form_that_is_not_there(client, admin):
-    assert 404 == (await client.get("/admin/forms/99", headers=admin)).status
+    assert 404 == (await client.get("/beheer/formulieren/99", headers=admin)).status
 
 
 async def style(client, headers, **values):
     usual = {"header": "#0c3346", "action": "#0a5a75", "menu": "", "footer": ""}
-    return await client.post("/admin/forms/style", data=usual | values, headers=headers)
+    return await client.post("/beheer/formulieren/huisstijl", data=usual | values, headers=headers)
 
 
 async def test_the_house_style_reaches_the_public_page(db, client, admin, editor):
