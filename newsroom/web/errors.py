@@ -31,6 +31,8 @@ async def errors(request: web.Request, handler) -> web.StreamResponse:
     except NotFound:
         return answer(request, 404)
     except Exception as error:
+        if isinstance(error, ConnectionError) and (request.transport is None or request.transport.is_closing()):
+            raise  # the visitor went away while we were answering
         if is_database_gone(error):
             log.error("database unreachable", error=type(error).__name__)
             return answer(request, 503, {"Retry-After": str(RETRY_SECONDS)})
