@@ -180,7 +180,8 @@ async def set_targets(connection: Connection, channel_id: int, name: str, wanted
     """A channel's own targets, in the place of those it had. `name` is the channel's, for the log. Raises `Wrong`."""
     for priority, target in wanted.items():
         if priority not in PRIORITIES.values() or not 0 < target.amount <= MOST.get(target.unit, 0):
-            raise Wrong(f"target-{priority}", "wrong.target")
+            field = f"amount-{priority}"
+            raise Wrong(field, "wrong.target")
     before = await targets(connection, channel_id)
     if not await change.note(connection, by, "targets", channel_id, name, _words(before), _words(wanted)):
         return

@@ -36,7 +36,8 @@ async def note(connection: Connection, by: By, what: str, id: int | None, name: 
 
     `what` is the kind of thing, `name` how it is called. Values are settings: never a credential.
     """
-    changed = [field for field in {**before, **after} if before.get(field) != after.get(field)]
+    # empty, off and nothing are the same to who reads it
+    changed = [field for field in {**before, **after} if (before.get(field) or None) != (after.get(field) or None)]
     if not changed:
         return False
     await audit.record(connection, "setting_changed", by.account_id, by.address, by.at, what=what, id=id, name=name,

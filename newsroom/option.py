@@ -127,7 +127,7 @@ def _value(question: Question, text: str) -> tuple[Any, str]:
             return lines, "problem.option.text" if any(map(_unfit, lines)) else ""
     if question.choices and (text or question.default) not in question.choices:
         return "", "problem.option.choice"
-    return text or (question.default if question.choices else ""), "problem.option.text" if _unfit(text) else ""
+    return text or question.default, "problem.option.text" if _unfit(text) else ""
 
 
 def _unfit(text: str) -> bool:

@@ -93,7 +93,7 @@ async def test_a_target_that_cannot_be(db, target):
     place = await add_channel(db)
     with pytest.raises(Wrong) as raised:
         await do(db, calendar.set_targets, place, "Paper", {2: target}, BY)
-    assert "target-2" == raised.value.field
+    assert "amount-2" == raised.value.field
     assert {} == await do(db, calendar.targets, place)
 
 

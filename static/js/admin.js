@@ -24,7 +24,8 @@ document.getElementById("problems")?.focus();
 
 async function copy(button) {
   await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).value);
-  document.querySelector("[data-copied]").hidden = false;
+  const said = document.querySelector("[data-copied]");
+  said.textContent = said.dataset.copied;
 }
 
 function show() {
@@ -45,7 +46,7 @@ function line([label, before, after]) {
 }
 
 function changes() {
-  return [...form.elements].filter((field) => field.name && isChanged(field)).map((field) => [label(field), ...values(field)]);
+  return [...form.elements].filter((field) => field.name && field.type !== "submit" && isChanged(field)).map((field) => [label(field), ...values(field)]);
 }
 
 function isChanged(field) {

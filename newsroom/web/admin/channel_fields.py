@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from aiohttp import web
 
@@ -23,6 +24,7 @@ from newsroom.web.render import say
 SETTING = "s-"  # before the name of a connector's own setting
 FORGET = "forget-"
 DOTS = "••••••••"
+GENERAL = "Algemeen"  # questions under this heading stand beside the name
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class Answer:
     choices: tuple[tuple[str, str], ...] = ()
     mark: SecretMark | None = None
     forget: bool = False
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when the credential is set."""
+        return datetime.fromisoformat(self.mark.at) if self.mark else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -163,13 +164,18 @@ def _page(request: web.Request, opened: Opened, filled: Filled, typed: Typed | N
     ict = probe.for_ict(typed.wanted if typed else row, opened.kind.title, steps or _steps(row))
     return page(request, "admin/channel.html", 422 if typed else 200, row=row, kind=opened.kind, filled=filled,
                 teams=opened.teams, calendars=opened.calendars, people=opened.people, problems=problems, failed=failed,
-                steps=shown, fresh=bool(steps), changes=changes, ict=ict, units=target_fields.UNITS,
-                notice=notice(request, SAVED), modes=channel.MODES)
+                steps=shown, fresh=bool(steps), tested_at=_tested_at(row), changes=changes, ict=ict,
+                units=target_fields.UNITS, notice=notice(request, SAVED), modes=channel.MODES,
+                general=channel_fields.GENERAL)
 
 
 def _names(opened: Opened) -> dict[str, dict[str, str]]:
     return {"team": {str(one.id): one.name for one in opened.teams},
             "hours": {str(one.id): one.name for one in opened.calendars}}
+
+
+def _tested_at(row: Channel) -> datetime | None:
+    return datetime.fromisoformat(row.checked[0]["at"]) if row.checked else None
 
 
 def _steps(row: Channel) -> list[Step]:

@@ -13,7 +13,7 @@ from newsroom.hours import PRESETS, Target, for_priority
 from newsroom.term import PRESET_OF_KIND, Terms
 from newsroom.web.admin.frame import Problem, problem
 from newsroom.web.fields import Fields
-from newsroom.web.render import say
+from newsroom.web.render import language_of, say
 
 HOUR = 60
 UNITS = {"minutes": 1, "hours": HOUR, "working_days": 1}  # as people choose; hours are kept in minutes
@@ -39,7 +39,7 @@ def rows(request: web.Request, own: Mapping[int, Target], terms: Terms, channel_
         usual = terms.target(channel_id, number) if channel_id else \
             for_priority(PRESETS[PRESET_OF_KIND.get(kind, "social")], name)
         amount, unit = shown(own[number]) if number in own else ("", shown(usual)[1])
-        found.append(Row(name, number, amount, unit, words(request, usual)))
+        found.append(Row(name, number, _local(request, amount), unit, words(request, usual)))
     return found
 
 
@@ -76,7 +76,12 @@ def shown(target: Target) -> tuple[str, str]:
 def words(request: web.Request, target: Target) -> str:
     """ "2 werkdagen" """
     amount, unit = shown(target)
-    return say(request, f"unit.{unit}", n=int(amount) if amount.isdecimal() else amount)
+    return say(request, f"unit.{unit}", n=int(amount) if amount.isdecimal() else _local(request, amount))
+
+
+def _local(request: web.Request, amount: str) -> str:
+    """With a decimal comma where people write one."""
+    return amount.replace(".", ",") if language_of(request) == "nl" else amount
 
 
 def _target(text: str, unit: str) -> Target | None:
