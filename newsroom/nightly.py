@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import structlog
 
-from newsroom import audit, board
+from newsroom import audit, board, limit, link, session
 from newsroom.database import Connection, Database
 
 HOUR = time(3, 0)  # nobody works, backups are made later
@@ -53,14 +53,23 @@ async def check(database: Database, at: datetime) -> list[Lost]:
     return found
 
 
+async def forget(database: Database, at: datetime) -> None:
+    """Delete sessions, links and counts of tries that are over: they hold addresses of people."""
+    async with database.transaction() as connection:
+        await session.clean(connection, at)
+        await link.clean(connection, at)
+        await limit.clean(connection, at)
+
+
 async def run(database: Database) -> None:
-    """Check every night, until cancelled."""
+    """Check and forget every night, until cancelled."""
     while True:
         now = datetime.now(UTC)
         await asyncio.sleep((next_night(now) - now).total_seconds())
         while True:
             try:
                 await check(database, datetime.now(UTC))
+                await forget(database, datetime.now(UTC))
                 break
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.error("the nightly check waits for the database", error=type(error).__name__)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from newsroom import access, account, letter, limit, link, password, rights, session, triage
+from newsroom import access, account, letter, limit, link, nightly, password, rights, session, triage
 from newsroom.change import Wrong
 from newsroom.conversation import load, lock
 from newsroom.event import since
@@ -283,6 +283,22 @@ async def test_who_comes_back_has_the_same_roles(db):
         await rights.leave(connection, noor.account_id, None, START)
         await rights.come_back(connection, noor.account_id, None, START)
         assert frozenset({"webcare"}) == (await access.scope(connection, noor.account_id)).roles
+
+
+async def test_at_night_what_is_over_is_forgotten(db):
+    id, later = await make(db), START + timedelta(hours=1)
+    async with db.transaction() as connection:
+        await session.start(connection, id, START, "192.0.2.1", "Firefox")
+        fresh = await session.start(connection, id, later, "192.0.2.1", "Firefox")
+        await link.make(connection, "reset", id, START - timedelta(days=9))
+        await link.make(connection, "invitation", id, START)
+        await limit.take(connection, "k", (Limit(1, 60),), START - timedelta(days=3))
+        await limit.take(connection, "k", (Limit(1, 60),), START)
+    await nightly.forget(db, later)
+    async with db.connection() as connection:
+        assert await session.find(connection, fresh, later)
+        assert [1, 1, 1] == [await connection.fetchval(f"select count(*) from {name}")  # noqa: S608
+                             for name in ("session", "one_time_token", "attempt")]
 
 
 def test_a_letter_carries_its_link_and_no_second_header():

@@ -103,8 +103,22 @@ async def test_every_answer_is_strict(client, browser):
         assert "Server" not in told and "Strict-Transport-Security" not in told
         if path not in ("/static/{version}/{name}", "/formulier/huisstijl.css"):
             assert "no-store" == told["Cache-Control"], path
-        if path not in MAIL_BODY and not path.startswith("/formulier"):
-            assert STRICT == told["Content-Security-Policy"], path
+        if not path.startswith("/formulier/"):
+            own = next((policy.csp for route, policy in client.server.app[POLICIES].items()
+                        if route.resource.canonical == path), {})
+            assert security.policy(Settings(), own) == told["Content-Security-Policy"], path
+
+
+async def test_what_routes_change_of_the_policy_is_never_much(client):
+    """Scripts from us or none at all; what is framed, only by us or the named sites; nothing from anywhere."""
+    assert STRICT == security.policy(Settings(), {})
+    for route, policy in client.server.app[POLICIES].items():
+        parts = dict(part.partition(" ")[::2] for part in security.policy(Settings(), policy.csp).split("; "))
+        assert parts["default-src"] == parts["base-uri"] == "'none'"
+        assert parts["script-src"] in ("'self'", "'none'") and "'script'" == parts["require-trusted-types-for"]
+        assert parts["frame-ancestors"] in ("'none'", "'self'"), route
+        assert "*" not in str(parts) and "unsafe-eval" not in str(parts)
+        assert "unsafe-inline" not in parts["style-src"] or "'none'" == parts["script-src"]
 
 
 async def test_no_page_needs_what_the_policy_forbids(client, browser):
