@@ -22,7 +22,7 @@ def test_the_configuration_table_is_complete_and_says_what_the_code_says():
 def test_every_file_that_a_document_names_exists():
     for page in [*ROOT.glob("*.md"), *ROOT.glob("newsroom/**/*.md"), *ROOT.glob("connectors/**/*.md")]:
         for name in re.findall(r"`([\w./]+\.(?:py|md|sql|yml))`", page.read_text()):
-            places = [page.parent / name, ROOT / name, ROOT / "tests" / name]
+            places = [page.parent / name, ROOT / name, *(ROOT / "tests").rglob(Path(name).name)]
             assert any(place.exists() for place in places), f"{page.name} names {name}"
 
 
