@@ -3,7 +3,7 @@
 import { flushQueue, own } from "./act.js";
 import { showConnection } from "./connection.js";
 import { allowDragging } from "./drag.js";
-import { icon, parse, parsePage } from "./fragment.js";
+import { icon, make, parse, parsePage } from "./fragment.js";
 import { Keys } from "./keys.js";
 import { Places } from "./place.js";
 import { hear, say } from "./say.js";
@@ -27,6 +27,7 @@ let pausedAt = 0;
 const follows = [];
 
 count(document);
+current(places.card(root.dataset.current));
 me();
 time.start();
 time.atMidnight(() => live.reset());
@@ -34,7 +35,6 @@ chooseColumns();
 if (root.matches(".board")) allowDragging(places);
 root.addEventListener("click", clicked);
 document.getElementById("view-choice")?.addEventListener("change", (event) => event.target.value && (location.href = event.target.value));
-document.getElementById("filters")?.addEventListener("change", (event) => event.target.form.requestSubmit());
 document.getElementById("filters")?.addEventListener("formdata", join);
 pauseButton();
 
@@ -92,7 +92,7 @@ function take(entry) {
   const today = entry.f.closed && time.dayOf(entry.f.closed) === time.dayOf(time.now());
   const column = entry.f.state === "closed" && !today ? null : store.column(entry.f);
   const fresh = parse(entry.h);
-  if (fresh.dataset.id === root.dataset.current) fresh.classList.add("current");
+  if (fresh.dataset.id === root.dataset.current) current(fresh);
   places.put(entry.id, fresh, column, { own: isOwn(entry.id), why: reason(fresh, entry.f) });
 }
 
@@ -198,15 +198,15 @@ function first(name, cards, field) {
   const tile = document.querySelector(`[data-tile="${name}"]`);
   if (!tile) return;
   const found = cards.reduce((best, one) => (!best || one[field] < best[field] ? one : best), null);
-  const moment = tile.querySelector("time");
-  if (found && moment) {
-    moment.dataset[name === "soon" ? "clock" : "since"] = found[field];
-    if (name === "oldest") {
-      tile.href = `/gesprek/${found.id}`;
-      tile.querySelector("small").textContent = places.card(found.id)?.querySelector(".channel").textContent ?? "";
-    }
+  const moment = found && make("time", { data: { [name === "soon" ? "clock" : "since"]: found[field] } });
+  const small = tile.querySelector("small");
+  if (name === "oldest") {
+    tile.querySelector(".n").replaceChildren(moment ?? "–");
+    tile.href = found ? `/gesprek/${found.id}` : "/bord";
+    small.textContent = found ? places.card(found.id)?.querySelector(".channel").textContent ?? "" : "";
+  } else {
+    small.replaceChildren(...(moment ? [t(name === "soon" ? "tile.first" : "tile.oldest"), " ", moment] : []));
   }
-  tile.querySelector(name === "oldest" ? ".n" : "small").classList.toggle("sr", !found && name !== "oldest");
   time.show(tile);
 }
 
@@ -241,6 +241,12 @@ async function more(link) {
   time.show(list);
   keys.tidy();
   cards[0]?.querySelector("h3 a").focus();
+}
+
+/** The conversation that stands beside the list. */
+function current(card) {
+  card?.classList.add("current");
+  card?.querySelector("h3 a").setAttribute("aria-current", "true");
 }
 
 /** Which cards are mine: a rule of our own, for fragments are the same for everybody. */

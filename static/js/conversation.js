@@ -35,7 +35,7 @@ function heard(entry) {
   if (entry.k === "page") return refresh(entry.page);
   if (entry.k === "msg" && entry.conv === reference) return put(entry);
   if (entry.id !== reference) return;
-  if (entry.k === "gone") return location.assign("/bord");
+  if (entry.k === "gone") return location.reload(); // out of sight, or part of another conversation now
   timer ||= setTimeout(fetchPage, AGAIN);
 }
 
@@ -77,8 +77,10 @@ function put(entry) {
 function place(fresh) {
   const old = document.getElementById(fresh.id);
   if (old) {
-    if (old.outerHTML !== fresh.outerHTML && !old.contains(document.activeElement)) old.replaceWith(fresh);
-    else if (old.contains(document.activeElement) && old.innerText !== fresh.innerText) old.replaceWith(fresh), fresh.querySelector("button, a")?.focus();
+    if (plain(old) === plain(fresh)) return;
+    const focused = old.contains(document.activeElement);
+    old.replaceWith(fresh);
+    if (focused) (fresh.querySelector("button, a") ?? thread).focus();
     return countDown();
   }
   const atEnd = thread.scrollHeight - thread.scrollTop - thread.clientHeight < NEAR;
@@ -89,6 +91,14 @@ function place(fresh) {
   if (!thread.querySelector(`.day[data-day="${fresh.dataset.day}"]`)) fresh.before(make("p", { className: "day", data: { day: fresh.dataset.day } }, time.longDay(at)));
   if (atEnd) thread.scrollTop = thread.scrollHeight;
   countDown();
+}
+
+/** An entry as the server made it, without what this person opened or the clock wrote. */
+function plain(entry) {
+  const copy = entry.cloneNode(true);
+  for (const node of copy.querySelectorAll("details[open]")) node.open = false;
+  for (const node of copy.querySelectorAll(".countdown")) node.textContent = "";
+  return copy.innerHTML;
 }
 
 /** A reply that is held says how long it can still be taken back. */
@@ -112,9 +122,17 @@ async function submitted(event) {
   const answer = target.endsWith("/acties") ? await asAction(data) : await ask(target, { body: new URLSearchParams(data) });
   if (answer.error) return alarm(answer.error);
   say(t("say.done"));
+  if (target.endsWith("/annuleer")) bringBack(document.getElementById(`m${data.get("message")}`));
   const details = form.closest("details");
   if (details) details.open = false, details.querySelector("summary").focus();
   fetchPage();
+}
+
+/** What was taken back can be written anew. */
+function bringBack(message) {
+  const text = document.getElementById("text");
+  if (text && !text.value) text.value = message.querySelector(".text").textContent;
+  text?.focus();
 }
 
 function asAction(data) {
@@ -136,7 +154,7 @@ async function ask(url, options) {
     const told = await answer.json();
     if (answer.ok) return told;
     const error = told.results?.[0]?.error ?? told.error;
-    return { error: typeof error === "string" && error !== "sign_in" ? error : t("say.failed") };
+    return { error: answer.status === 401 ? t("connection.signed_out") : typeof error === "string" ? error : t("say.failed") };
   } catch {
     return { error: t("say.failed") };
   }

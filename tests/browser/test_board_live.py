@@ -195,3 +195,87 @@ async def last(place, word: str) -> int:
     async with place.database.connection() as connection:
         return await connection.fetchval("select last_message_id from conversation where reference = $1",
                                          place.references[word])
+
+
+async def test_an_action_that_fails_is_taken_back_and_told(place, sign_in):
+    page = await sign_in("Joris Bos")
+    await live(page)
+    await page.route("**/acties", lambda route: route.fulfill(status=500, body="{}"))
+    wanted = place.references["Groencontainer"]
+    await page.locator(f"{card(wanted)} .claim").click()
+    await page.locator("#alert:visible").wait_for()
+    assert "Niet gelukt" in await page.locator("#alert").inner_text()
+    assert "new" == await column_of(page, wanted)
+    assert 0 == await page.locator(".pending").count()
+    sign_in.problems.clear()  # the 500 we made
+
+
+async def test_the_voice_says_arrivals_together(place, sign_in):
+    page = await sign_in("Joris Bos")
+    await live(page)
+    await page.evaluate("window.said = []; new MutationObserver(() => { const text = document.getElementById('say')"
+                        ".textContent; if (text) said.push(text); }).observe(document.getElementById('say'),"
+                        " { childList: true })")
+    for number in range(30):
+        await place.write(f"Bericht {number}")
+    await until(lambda: count_is(page, "new", "36"), "all counted")
+    said = await until(lambda: page.evaluate("said.length && said"), "said something")
+    assert len(said) <= 2 and "nieu" in said[0]
+
+
+async def test_a_database_that_is_away_is_another_thing_than_a_line_that_is(place, sign_in):
+    page = await sign_in("Joris Bos")
+    await live(page)
+    place.house.feed._reach(False)
+    await until(lambda: banner(page, "De database geeft geen antwoord"), "told")
+    place.house.feed._reach(True)
+    await live(page)
+    assert await page.locator("#banner").is_hidden()
+
+
+async def test_who_is_signed_out_elsewhere_is_told(place, sign_in):
+    page = await sign_in("Joris Bos")
+    await live(page)
+    async with place.database.transaction() as connection:
+        await connection.execute("delete from session where account_id = $1", place.people["Joris Bos"])
+    await until(lambda: banner(page, "Je bent uitgelogd"), "told", deadline=15)
+    assert 1 == await page.locator("#banner a").count()
+
+
+async def test_a_column_shows_a_hundred_and_the_rest_when_asked(place, sign_in):
+    for number in range(160):
+        await place.write(f"Vraag {number}", minutes=200 - number / 10)
+    page = await sign_in("Joris Bos")
+    await live(page)
+    cards = page.locator('[data-column="new"] article')
+    assert (100, "166") == (await cards.count(), await page.locator('[data-column="new"] [data-n]').first.inner_text())
+    late = await place.write("Past niet meer in het zicht")
+    await until(lambda: count_is(page, "new", "167"), "counted")
+    assert await column_of(page, late) is None
+    for shown in (140, 167):
+        await page.locator('[data-column="new"] .more-cards').click()
+        await until(lambda shown=shown: has_cards(cards, shown), f"{shown} cards")
+    assert "167" == await page.locator('[data-column="new"] [data-n]').first.inner_text()
+
+
+async def has_cards(cards, n: int) -> bool:
+    return await cards.count() == n
+
+
+async def test_a_filter_keeps_the_live_board_to_what_it_asks(place, sign_in):
+    page = await sign_in("Joris Bos", "/bord")
+    await page.locator('[data-field="priorities"] summary').click()
+    await page.get_by_label("Spoed").check()
+    await page.get_by_label("Hoog").check()
+    await page.locator('[data-field="priorities"] .btn').click()
+    await page.wait_for_url("**prioriteit=*")
+    await live(page)
+    assert 2 == await page.locator("#board article").count()
+    wanted = place.references["Groencontainer"]
+    await place.act("Sanne Vos", wanted, triage.set_priority, 2)
+    await until(lambda: column_of(page, wanted), "in sight now")
+    await place.act("Sanne Vos", wanted, triage.set_priority, 0)
+    await until(lambda: gone(page, wanted), "out again")
+    fresh = await sign_in("Joris Bos", page.url.removeprefix(place.url))
+    await live(fresh)
+    assert await board(fresh) == await board(page)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import AsyncIterator
 from itertools import product
 
 import pytest
@@ -10,6 +12,8 @@ from axe_playwright_python.async_playwright import Axe
 from newsroom import triage
 from tests.browser.conftest import NARROW, WIDE
 from tests.browser.look import live, until
+from tests.browser.town import Town, town
+from tests.postgres import make_folder
 
 SCREENS = {
     "board": "/bord", "filtered": "/bord?prioriteit=3&wie=0", "mine": "/werk", "spam": "/spam",
@@ -32,8 +36,18 @@ TOO_SMALL = """least => [...document.querySelectorAll('a, button, input, select,
 }).map(node => node.outerHTML.slice(0, 120))"""
 
 
+@pytest.fixture(scope="module")
+async def place(clones) -> AsyncIterator[Town]:
+    """One town for all: these tests look and hardly touch."""
+    database, folder = await clones.make(), make_folder()
+    async with town(database, folder) as made:
+        yield made
+    await clones.drop(database)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 async def prepare(place) -> None:
-    """One conversation in the spam folder, one suggestion, one uncertain answer."""
+    """One conversation in the spam folder."""
     await place.act("Sanne Vos", place.references["Mooie"], triage.spam, False)
 
 
@@ -44,8 +58,9 @@ def address(place, screen: str) -> str:
 @pytest.mark.parametrize("screen, theme, size", SLOW)
 async def test_axe_finds_nothing(place, sign_in, screen, theme, size):
     await prepare(place)
+    async with place.database.transaction() as connection:
+        await connection.execute("update account set theme = $1", theme)
     page = await sign_in("Sanne Vos", address(place, screen), viewport=SIZES[size])
-    await page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
     if screen != "spam":
         await live(page)
     found = await Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}})
