@@ -14,7 +14,7 @@ import redis.asyncio
 from redis.exceptions import RedisError
 
 from connectors import connectors
-from newsroom import channel, database, probe, secret
+from newsroom import channel, database, letter, probe, secret
 from newsroom.hours import next_open
 from newsroom.language import text
 from newsroom.secret import KeyWrong
@@ -49,12 +49,14 @@ async def run(settings: Settings, quick: bool) -> AsyncIterator[Finding]:
                 yield finding
             if quick:
                 return
-            for finding in [_address(settings), _space(settings), await _redis(settings)]:
+            for finding in [await _owner(settings), _address(settings), _space(settings), await _redis(settings),
+                            await _letters(settings)]:
                 if finding is not None:
                     yield finding
             try:
                 keys = secret.load(settings)
                 yield Finding("secret", True, {})
+                yield Finding("private", secret.is_private(settings), {"path": str(secret.path_of(settings))})
             except KeyWrong as error:
                 yield Finding("secret", False, {"error": str(error)})
                 return
@@ -92,6 +94,29 @@ async def _tables(connection: database.Connection) -> Finding:
         applied = set()
     missing = sorted({path.name for path in database.SCHEMA.glob("*.sql")} - applied)
     return Finding("tables", not missing, {"missing": ", ".join(missing)})
+
+
+async def _owner(settings: Settings) -> Finding:
+    try:
+        connection = await asyncpg.connect(settings.owner_database_url or settings.database_url, timeout=SECONDS)
+    except AWAY as error:
+        return Finding("owner", False, {"error": f"{type(error).__name__}: {error}"})
+    try:
+        # whether this role can apply the next version's tables
+        able = await connection.fetchval("select has_schema_privilege(current_user, 'public', 'create')")
+        return Finding("owner", able, {"error": "" if able else "permission denied for schema public"})
+    finally:
+        await connection.close()
+
+
+async def _letters(settings: Settings) -> Finding | None:
+    if not letter.is_possible(settings):
+        return None
+    try:
+        await letter.reach(settings)
+        return Finding("letters", True, {})
+    except letter.NotSent as error:
+        return Finding("letters", False, {"error": str(error)})
 
 
 def _address(settings: Settings) -> Finding:
@@ -136,4 +161,5 @@ async def _channel(row: channel.Channel, keys: secret.Keys) -> Finding:
         return Finding("channel", False, {"name": row.name, "problem": f"connector {row.kind} is not installed"})
     steps = await probe.check(kind, keys, row, {})
     wrong = next((step for step in steps if not step.ok), None)
-    return Finding("channel", wrong is None, {"name": row.name, "problem": (wrong.problem or wrong.name) if wrong else ""})
+    problem = (wrong.problem or wrong.name) if wrong else ""
+    return Finding("channel", wrong is None, {"name": row.name, "problem": problem})

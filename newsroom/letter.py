@@ -39,6 +39,22 @@ async def send(settings: Settings, kind: str, speech: str, name: str, email: str
         raise NotSent(f"{type(error).__name__}: {error}") from error
 
 
+async def reach(settings: Settings) -> None:
+    """Sign in at the mail server and send nothing. Raises `NotSent`."""
+    server = urlsplit(settings.mail_url)
+    secure = server.scheme == "smtps"
+    client = aiosmtplib.SMTP(
+        hostname=server.hostname, port=server.port or (465 if secure else 587),
+        username=unquote(server.username) if server.username else None,
+        password=unquote(server.password) if server.password else None, use_tls=secure,
+        start_tls=False if secure else None if server.hostname in LOOPBACK else True, timeout=SECONDS)
+    try:
+        async with client:
+            await client.noop()
+    except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+        raise NotSent(f"{type(error).__name__}: {error}") from error
+
+
 def write(settings: Settings, kind: str, speech: str, name: str, email: str, path: str) -> EmailMessage:
     """The letter. Raises `ValueError` for a line break in a header."""
     t = language.translator(speech)

@@ -94,6 +94,13 @@ def path_of(settings: Settings) -> Path:
     return settings.secret_key_file or settings.data / FILE
 
 
+def is_private(settings: Settings) -> bool:
+    """Whether nobody else reads the file that we made, or can change the one that was named. A file that was named
+    may be readable: the place where containers find their secrets is closed in another way."""
+    mode = path_of(settings).stat().st_mode
+    return not mode & (0o022 if settings.secret_key_file else 0o077)
+
+
 def read(path: Path) -> Keys:
     """The keys of a file: 32 bytes in base64 a line, the one in use first. Raises `KeyWrong`."""
     try:

@@ -70,7 +70,8 @@ def _changes(request: web.Request, line: Line, names: Names) -> list[tuple[str, 
     """What changed: field, before (empty when it was nothing), after."""
     before, after = line.data.get("before") or {}, line.data.get("after") or {}
     return [(names.fields.get(name) or word(request, "log.field", name),
-             _value(request, name, before[name], names) if before.get(name) else "", _value(request, name, after.get(name), names))
+             _value(request, name, before[name], names) if before.get(name) else "",
+             _value(request, name, after.get(name), names))
             for name in {**before, **after}]
 
 
