@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from newsroom import event
 from newsroom.access import Scope
 from newsroom.conversation import COLUMNS as CONVERSATION_COLUMNS
-from newsroom.conversation import Conversation, facets
+from newsroom.conversation import Conversation
 from newsroom.database import Connection
 
 STATES = ("new", "open", "department", "waiting", "closed")  # the columns, left to right
@@ -71,19 +71,18 @@ async def read(connection: Connection, scope: Scope, wanted: Filter, at: datetim
     arguments = _arguments(scope, wanted)
     today = datetime.combine(at.astimezone(ZONE).date(), time(), ZONE)
     # the first cards of each live column, one index walk per column
-    rows = await connection.fetch(_cards(wanted), *arguments, limit)
+    rows = await connection.fetch(CARDS[_narrow(wanted)], *arguments, limit)
     cards: dict[str, list[Conversation]] = {state: [] for state in STATES}
     for row in rows:
         cards[row["state"]].append(Conversation(**row))
     # what was closed today, newest first
     closed = await connection.fetch(CLOSED, *arguments, today, limit)
     cards["closed"] = [Conversation(**row) for row in closed]
-    tallies = await tally(connection, scope)
-    counts, tiles = count(tallies, wanted)
+    counts = await count(connection, scope, wanted)
     counts["closed"] = await connection.fetchval(CLOSED_COUNT, *arguments, today)
     oldest = min((row for state in STATES[:4] for row in cards[state] if row.waiting_since),
                  key=lambda row: row.waiting_since, default=None)
-    return Board(epoch, position, cards, counts, tiles, oldest)
+    return Board(epoch, position, cards, counts, await tiles(connection, scope), oldest)
 
 
 async def more(connection: Connection, scope: Scope, wanted: Filter, state: str, after: Conversation,
@@ -103,38 +102,36 @@ async def spam(connection: Connection, scope: Scope, limit: int) -> list[Convers
     return [Conversation(**row) for row in rows]
 
 
-async def tally(connection: Connection, scope: Scope) -> list[tuple[dict, int]]:
-    """Open conversations by facets that this scope sees, exact at the snapshot's position."""
-    # kept by the event's own transaction; see schema/001_road.sql
-    rows = await connection.fetch("select facets, n from tally where n > 0 and facets ->> 'class' = any($1::text[])",
-                                  sorted(scope.classes))
-    return [(row["facets"], row["n"]) for row in rows]
+async def count(connection: Connection, scope: Scope, wanted: Filter) -> dict[str, int]:
+    """Conversations by live column for the filter, exact at the snapshot's position."""
+    kept = wanted.assignees in ((), (0,)) and not wanted.labels  # what the tally knows
+    # kept by the event's own transaction, see schema/004_tally.sql; by person or label counted
+    rows = await connection.fetch(TALLY if kept else COUNTS[_narrow(wanted)], *_arguments(scope, wanted))
+    return dict.fromkeys(STATES, 0) | {row["state"]: row["n"] for row in rows}
 
 
-def count(tallies: Iterable[tuple[dict, int]], wanted: Filter) -> tuple[dict[str, int], dict[str, int]]:
-    """Counts by column for the filter, and the tiles, which count everything in the scope."""
-    counts, tiles = dict.fromkeys(STATES, 0), {"late": 0, "soon": 0, "open": 0, "unassigned": 0}
-    for f, n in tallies:
-        if wanted.matches(f):
-            counts[f["state"]] += n
-        tiles["open"] += n
-        tiles["late"] += n if f["lateness"] == 2 else 0
-        tiles["soon"] += n if f["lateness"] == 1 else 0
-        tiles["unassigned"] += n if f["state"] == "new" else 0
-    return counts, tiles
+async def tiles(connection: Connection, scope: Scope) -> dict[str, int]:
+    """What the tiles count: everything open in the scope, late, soon, open and unassigned."""
+    # kept by the event's own transaction; see schema/004_tally.sql
+    row = await connection.fetchrow(
+        "select coalesce(sum(n) filter (where lateness = 2), 0)::int as late,"
+        " coalesce(sum(n) filter (where lateness = 1), 0)::int as soon, coalesce(sum(n), 0)::int as open,"
+        " coalesce(sum(n) filter (where state = 'new'), 0)::int as unassigned from tally"
+        " where visibility = any($1::text[])", sorted(scope.classes))
+    return dict(row)
 
 
 async def recount(connection: Connection) -> list[str]:
     """Facets whose tally is not what the conversations say: empty when the house is in order."""
     # compare the kept counts with the truth
     rows = await connection.fetch(
-        "select * from conversation where state in ('new', 'open', 'department', 'waiting')")
-    truth: dict[str, int] = {}
-    for row in rows:
-        key = _key(facets(Conversation(**row)))
-        truth[key] = truth.get(key, 0) + 1
-    kept = {_key(row["facets"]): row["n"] for row in await connection.fetch("select facets, n from tally where n <> 0")}
-    return sorted(key for key in truth.keys() | kept.keys() if truth.get(key, 0) != kept.get(key, 0))
+        "select visibility, state, lateness, channel_id, team_id, priority, assigned"
+        " from (select visibility, state, lateness, channel_id, coalesce(team_id, 0) as team_id, priority,"
+        "   assignee_id is not null as assigned, count(*)::int as n from conversation"
+        "   where state in ('new', 'open', 'department', 'waiting') group by 1, 2, 3, 4, 5, 6, 7) as truth"
+        " full join tally using (visibility, state, lateness, channel_id, team_id, priority, assigned)"
+        " where truth.n is distinct from tally.n order by 1, 2, 3, 4, 5, 6, 7")
+    return [repr(dict(row)) for row in rows]
 
 
 async def names(connection: Connection) -> Names:
@@ -156,24 +153,26 @@ def day_start(at: datetime) -> date:
     return at.astimezone(ZONE).date()
 
 
-def _key(f: Mapping[str, Any]) -> str:
-    return repr(sorted(f.items()))
-
-
 def _arguments(scope: Scope, wanted: Filter) -> Sequence[Any]:
     lists = (wanted.channels, wanted.teams, wanted.assignees, wanted.labels, wanted.priorities, wanted.lateness)
     return [sorted(scope.classes), *(list(ids) or None for ids in lists)]
 
 
-def _cards(wanted: Filter) -> str:
-    """One team or one channel has an index of its own; a literal lets the planner see it."""
-    return BY_TEAM if len(wanted.teams) == 1 and 0 not in wanted.teams else \
-        BY_CHANNEL if len(wanted.channels) == 1 else BY_STATE
+def _narrow(wanted: Filter) -> str:
+    """What there is an index for: one team, channel or person, or labels. As SQL of its own the planner sees it."""
+    if len(wanted.assignees) == 1 and 0 not in wanted.assignees:
+        return "assignee"
+    if wanted.labels:
+        return "labels"
+    if len(wanted.teams) == 1 and 0 not in wanted.teams:
+        return "team"
+    return "channel" if len(wanted.channels) == 1 else ""
 
 
 _ROW = ", ".join("c." + name for name in CONVERSATION_COLUMNS)
 _WHERE = ("c.visibility = any($1::text[])"
-          " and ($2::int[] is null or c.channel_id = any($2)) and ($3::int[] is null or coalesce(c.team_id, 0) = any($3))"
+          " and ($2::int[] is null or c.channel_id = any($2))"
+          " and ($3::int[] is null or coalesce(c.team_id, 0) = any($3))"
           " and ($4::int[] is null or coalesce(c.assignee_id, 0) = any($4))"
           " and ($5::int[] is null or c.labels && $5) and ($6::int[] is null or c.priority = any($6))"
           " and ($7::int[] is null or c.lateness = any($7))")
@@ -181,9 +180,16 @@ _COLUMN = (" and c.state = s.state and c.state in ('new', 'open', 'department', 
            " order by c.waiting_since nulls last, c.id limit $8) c")
 _EACH = ("select " + _ROW + " from unnest(array['new', 'open', 'department', 'waiting']) as s(state)"
          " cross join lateral (select * from conversation c where " + _WHERE)
-BY_STATE = _EACH + _COLUMN
-BY_TEAM = _EACH + " and c.team_id = ($3::int[])[1]" + _COLUMN
-BY_CHANNEL = _EACH + " and c.channel_id = ($2::int[])[1]" + _COLUMN
+_NARROW = {"": "", "team": " and c.team_id = ($3::int[])[1]", "channel": " and c.channel_id = ($2::int[])[1]",
+           "assignee": " and c.assignee_id = ($4::int[])[1]", "labels": " and c.labels && $5 and c.labels <> '{}'"}
+CARDS = {name: _EACH + narrow + _COLUMN for name, narrow in _NARROW.items()}
+COUNTS = {name: "select c.state, count(*)::int as n from conversation c where " + _WHERE + narrow
+          + " and c.state in ('new', 'open', 'department', 'waiting') group by c.state"
+          for name, narrow in _NARROW.items()}
+TALLY = ("select state, sum(n)::int as n from tally where visibility = any($1::text[])"
+         " and ($2::int[] is null or channel_id = any($2)) and ($3::int[] is null or team_id = any($3))"
+         " and ($4::int[] is null or not assigned) and $5::int[] is null"
+         " and ($6::int[] is null or priority = any($6)) and ($7::int[] is null or lateness = any($7)) group by state")
 CLOSED = ("select " + _ROW + " from conversation c where " + _WHERE
           + " and c.state = 'closed' and c.closed_at >= $8 order by c.closed_at desc, c.id limit $9")
 CLOSED_COUNT = "select count(*) from conversation c where " + _WHERE + " and c.state = 'closed' and c.closed_at >= $8"

@@ -1,7 +1,7 @@
 """The event: audit trail, live feed and statistics in one append-only table.
 
 A verb inserts its event last, in the transaction of its change. The database gives the id inside COMMIT, in commit
-order (schema/001_road.sql), so that a reader at `id > position` misses nothing. Events hold ids and facets only,
+order (schema/004_tally.sql), so that a reader at `id > position` misses nothing. Events hold ids and facets only,
 never names or free text.
 """
 

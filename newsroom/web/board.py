@@ -58,10 +58,10 @@ async def show(request: web.Request) -> web.Response:
     async with request.app[DATABASE].snapshot() as connection:
         found = await board.read(connection, request[SCOPE], wanted, now(request))
         names = await board.names(connection)
-        tallies = await board.tally(connection, request[SCOPE])
+        views = await _views(connection, request, wanted)
         people = await account.everyone(connection)
     return page(request, "board/board.html", board=found, wanted=wanted, states=STATES,
-                views=_views(request, wanted, tallies), filters=_filters(request, wanted, names, people),
+                views=views, filters=_filters(request, wanted, names, people),
                 back=request.path_qs, choices=choices(request, names, people), late=_first(found, 2),
                 soon=_first(found, 1), page_size=board.PAGE, rule=View("", wanted, "", 0, True).rule,
                 counts_live=sum(found.counts[state] for state in STATES[:4]), more_query=_more_queries(request, found),
@@ -162,14 +162,15 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(sorted({int(part) for part in parts if part.isascii() and part.isdigit() and len(part) < 10}))
 
 
-def _views(request: web.Request, wanted: Filter, tallies: list[tuple[dict, int]]) -> list[View]:
+async def _views(connection: Connection, request: web.Request, wanted: Filter) -> list[View]:
     scope = request[SCOPE]
     known = {"all": Filter(), "triage": Filter(assignees=(0,)), "mine": Filter(assignees=(scope.account_id,)),
              "team": Filter(teams=tuple(sorted(scope.teams))), "late": Filter(lateness=(2,))}
     if not scope.teams:
         del known["team"]
     return [View(name, rule, str(request.app.router["board"].url_for().with_query(filter_query(rule))),
-                 sum(board.count(tallies, rule)[0].values()), rule == wanted) for name, rule in known.items()]
+                 sum((await board.count(connection, scope, rule)).values()), rule == wanted)
+            for name, rule in known.items()]
 
 
 def _filters(request: web.Request, wanted: Filter, names: Names, people: Sequence[Account]) -> list[dict[str, Any]]:
