@@ -244,7 +244,7 @@ class Live:
         kind = self.kind(row.kind)
         made = kind(settings_of(row, self.keys, kind))
         if isinstance(made, Renewing):
-            made.on_new_secret = partial(self._renewed, row.id)
+            made.on_new_secret = partial(self.renewed, row.id)
         return made
 
     def kind(self, name: str) -> type[Connector]:
@@ -253,12 +253,7 @@ class Live:
             raise SignInNeeded(f"De koppeling {name} is niet geïnstalleerd op deze server.")
         return self.kinds[name]
 
-    async def close(self) -> None:
-        """Close all connectors."""
-        for id in list(self._made):
-            await self._drop(id)
-
-    async def _renewed(self, id: int, name: str, value: Secret) -> None:
+    async def renewed(self, id: int, name: str, value: Secret) -> None:
         """A server gave a new credential in the place of the old one: kept before the old one stops working."""
         async with self._database.transaction() as connection:
             row = await _locked(connection, id)
@@ -266,6 +261,11 @@ class Live:
                                By(None, datetime.now(UTC)))
             # no change by a person, so nothing for the log
             await connection.execute("update channel set secrets = $2 where id = $1", id, secrets)
+
+    async def close(self) -> None:
+        """Close all connectors."""
+        for id in list(self._made):
+            await self._drop(id)
 
     async def _drop(self, id: int) -> None:
         if id in self._made:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -62,8 +63,9 @@ async def run(settings: Settings, quick: bool) -> AsyncIterator[Finding]:
                 return
             for finding in await _calendars(connection):
                 yield finding
+            live = channel.Live(pool, connectors(), keys)
             for row in await channel.every(connection):
-                yield await _channel(row, keys)
+                yield await _channel(row, live)
     finally:
         await pool.close()
 
@@ -155,11 +157,11 @@ async def _calendars(connection: database.Connection) -> list[Finding]:
     return found
 
 
-async def _channel(row: channel.Channel, keys: secret.Keys) -> Finding:
-    kind = connectors().get(row.kind)
+async def _channel(row: channel.Channel, live: channel.Live) -> Finding:
+    kind = live.kinds.get(row.kind)
     if kind is None:
         return Finding("channel", False, {"name": row.name, "problem": f"connector {row.kind} is not installed"})
-    steps = await probe.check(kind, keys, row, {})
+    steps = await probe.check(kind, live.keys, row, {}, renewed=partial(live.renewed, row.id))
     wrong = next((step for step in steps if not step.ok), None)
     problem = (wrong.problem or wrong.name) if wrong else ""
     return Finding("channel", wrong is None, {"name": row.name, "problem": problem})

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import structlog
 
-from connectors import ChannelError, Connector, Step
+from connectors import ChannelError, Connector, Renewing, Secret, Step
 from newsroom import channel, option
 from newsroom.channel import Channel
 from newsroom.secret import Keys
@@ -16,19 +16,24 @@ from newsroom.secret import Keys
 SECONDS = 90.0  # a person waits for it
 CLOSE_SECONDS = 10.0  # a connector that does not close in time is left to its fate
 
+Renewed = Callable[[str, Secret], Awaitable[None]]  # the setting and its new value
+
 log = structlog.get_logger("newsroom.probe")
 
 
 async def check(kind: type[Connector], keys: Keys, row: Channel, secrets: dict[str, str],
-                forget: Sequence[str] = ()) -> list[Step]:
-    """The steps of the connector's own test. `secrets` are in the place of those kept. Never raises: what goes wrong
-    is a step that failed, in Dutch as all steps are."""
+                forget: Sequence[str] = (), renewed: Renewed | None = None) -> list[Step]:
+    """The steps of the connector's own test. `secrets` are in the place of those kept; `renewed` gets a credential
+    that the server renews meanwhile. Never raises: what goes wrong is a step that failed, in Dutch as all steps are.
+    """
     kept = {name: mark.value for name, mark in channel.secrets_of(row, keys, strict=False).items()}
     given = {name: value for name, value in (kept | secrets).items() if name not in forget}
     connector = None
     try:
         async with asyncio.timeout(SECONDS):
             connector = kind(option.make(kind.Settings, row.settings, given))
+            if isinstance(connector, Renewing):
+                connector.on_new_secret = renewed
             return await connector.check() or [Step("Ingevuld", True)]
     except ChannelError as error:
         return [Step("Verbinden", False, problem=str(error))]

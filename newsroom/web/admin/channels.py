@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
-from connectors import Connector, SignInNeeded, Step
+from connectors import Connector, Secret, SignInNeeded, Step
 from newsroom import account, calendar, channel, probe, team, term
 from newsroom.calendar import Calendar
 from newsroom.change import Wrong
@@ -78,7 +79,8 @@ async def save(request: web.Request) -> web.StreamResponse:
     if typed.problems:
         return _page(request, opened, channel_fields.refill(opened.filled, form), typed)
     pause = form.text("do") == "pause"
-    steps = await probe.check(opened.kind, request.app[CHANNELS].keys, typed.wanted, typed.secrets, typed.forget)
+    steps = await probe.check(opened.kind, request.app[CHANNELS].keys, typed.wanted, typed.secrets, typed.forget,
+                              partial(_renewed, request, opened.row, typed))
     works = all(step.ok for step in steps)
     if not works and not pause and (not opened.row.id or typed.connects_otherwise(opened.row)):
         return _page(request, opened, channel_fields.refill(opened.filled, form), typed, steps)
@@ -97,7 +99,8 @@ async def test(request: web.Request) -> web.StreamResponse:
     """Test the settings in use."""
     async with request.app[DATABASE].connection() as connection:
         opened = await _open(request, connection)
-    steps = await probe.check(opened.kind, request.app[CHANNELS].keys, opened.row, {})
+    steps = await probe.check(opened.kind, request.app[CHANNELS].keys, opened.row, {},
+                              renewed=partial(request.app[CHANNELS].renewed, opened.row.id))
     async with request.app[DATABASE].transaction() as connection:
         await channel.set_checked(connection, opened.row.id, steps, now(request))
     raise done(request, "admin_channel", "tested", id=opened.row.id)
@@ -129,6 +132,15 @@ async def _keep(request: web.Request, opened: Opened, typed: Typed, steps: Seque
             await term.recompute(connection, who.at, who.account_id)
         await channel.set_checked(connection, row.id, steps, who.at)
     return row.id
+
+
+async def _renewed(request: web.Request, row: Channel, typed: Typed, name: str, value: Secret) -> None:
+    """During the test the server renewed a credential. One that is in use is kept whatever becomes of the form: the
+    old one no longer works. One that was typed goes with the form."""
+    if row.id and name not in typed.secrets:
+        await request.app[CHANNELS].renewed(row.id, name, value)
+    else:
+        typed.secrets[name] = value.reveal()
 
 
 async def _open(request: web.Request, connection: Connection) -> Opened:
