@@ -104,10 +104,15 @@ async def spam(connection: Connection, scope: Scope, limit: int) -> list[Convers
 
 async def count(connection: Connection, scope: Scope, wanted: Filter) -> dict[str, int]:
     """Conversations by live column for the filter, exact at the snapshot's position."""
-    kept = wanted.assignees in ((), (0,)) and not wanted.labels  # what the tally knows
     # kept by the event's own transaction, see schema/004_tally.sql; by person or label counted
-    rows = await connection.fetch(TALLY if kept else COUNTS[_narrow(wanted)], *_arguments(scope, wanted))
+    query = TALLY if is_kept(wanted) else COUNTS[_narrow(wanted)]
+    rows = await connection.fetch(query, *_arguments(scope, wanted))
     return dict.fromkeys(STATES, 0) | {row["state"]: row["n"] for row in rows}
+
+
+def is_kept(wanted: Filter) -> bool:
+    """Whether the tally knows the counts of this filter."""
+    return wanted.assignees in ((), (0,)) and not wanted.labels
 
 
 async def tiles(connection: Connection, scope: Scope) -> dict[str, int]:

@@ -6,7 +6,6 @@ import asyncio
 import struct
 from contextlib import suppress
 from time import time
-from typing import Any
 
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
