@@ -77,7 +77,7 @@ function put(entry) {
 function place(fresh) {
   const old = document.getElementById(fresh.id);
   if (old) {
-    if (plain(old) === plain(fresh)) return;
+    if (plain(old).isEqualNode(plain(fresh))) return;
     const focused = old.contains(document.activeElement);
     old.replaceWith(fresh);
     if (focused) (fresh.querySelector("button, a") ?? thread).focus();
@@ -98,7 +98,7 @@ function plain(entry) {
   const copy = entry.cloneNode(true);
   for (const node of copy.querySelectorAll("details[open]")) node.open = false;
   for (const node of copy.querySelectorAll(".countdown")) node.textContent = "";
-  return copy.innerHTML;
+  return copy;
 }
 
 /** A reply that is held says how long it can still be taken back. */
