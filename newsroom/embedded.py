@@ -10,6 +10,7 @@ import asyncio
 import ctypes
 import fcntl
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -117,9 +118,14 @@ class EmbeddedPostgres:
         await _clear_pid_file(self._cluster / "postmaster.pid")
 
     async def _make_cluster(self) -> None:
-        """initdb, in a folder that gets its name when it is whole: a kill half-way leaves nothing."""
-        new = self._home / "cluster.new"
-        shutil.rmtree(new, ignore_errors=True)
+        """initdb, in a folder that gets its name when it is whole.
+
+        Every try has a folder of its own: an initdb whose parent was killed empties its folder while it ends,
+        and that must not be the one that we fill.
+        """
+        for left in self._home.glob("cluster.new-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        new = self._home / f"cluster.new-{secrets.token_hex(4)}"
         place.make_folder(new, self._user)
         command = [self._programs / "initdb", "-D", new, "-U", "postgres", "-E", "UTF8", "--no-sync",
                    "--auth-local=trust", "--auth-host=reject", *place.locale(self._programs)]

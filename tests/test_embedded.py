@@ -131,12 +131,37 @@ async def test_stale_pid_file_does_not_stop_a_start(data, text):
 
 
 async def test_half_made_database_is_made_again(data):
-    (data / "postgres" / "cluster.new").mkdir(parents=True)
-    (data / "postgres" / "cluster.new" / "PG_VERSION").write_text("18\n")
+    half = data / "postgres" / "cluster.new-0"
+    half.mkdir(parents=True)
+    (half / "PG_VERSION").write_text("18\n")
     if os.geteuid() == 0:
         (data / "postgres").chmod(0o711)
     async with EmbeddedPostgres(data) as server:
         await add_row(server)
+    assert not half.exists()
+
+
+async def test_an_initdb_that_still_cleans_up_does_not_touch_the_next_try(data):
+    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(data)], stdout=subprocess.DEVNULL)
+    await until(lambda: filled(data))
+    initdb = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
+    os.kill(initdb, signal.SIGSTOP)  # it empties its folder when it goes on: its parent is gone by then
+    process.kill()
+    process.wait()
+    before = filled(data)
+    server = EmbeddedPostgres(data)
+    start = asyncio.create_task(server.start())
+    await until(lambda: filled(data) - before or start.done())
+    os.kill(initdb, signal.SIGCONT)
+    await start
+    await add_row(server)
+    await server.stop()
+
+
+def filled(data: Path) -> set[tuple[str, int]]:
+    """The databases that are being made: where, and which folder that is."""
+    found = (data / "postgres").glob("cluster.new*/global")
+    return {(path.parent.name, path.parent.stat().st_ino) for path in found}
 
 
 async def test_killed_during_the_first_start_at_any_moment(data):
