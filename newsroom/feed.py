@@ -42,9 +42,12 @@ class Render(Protocol):
 
 
 class Socket(Protocol):
-    """A connection to one open board. `write` takes a JSON text; it returns False when the buffer is full."""
+    """A connection to one open board. `write` takes a JSON text; it returns False when the buffer is full, and until
+    then `has_room`."""
 
     def write(self, text: bytes) -> bool: ...
+
+    def has_room(self) -> bool: ...
 
     def close(self, code: int) -> None: ...
 
@@ -127,20 +130,35 @@ class Feed:
             if not events:
                 return False
             news = await self._read(connection, self.head, events[-1].id, events) if self.viewers else None
-        start, self.head = self.head, events[-1].id
         if news is not None:
-            self._tell([viewer for viewer in self.viewers if viewer.position == start], news)
-            for viewer in list(self.viewers):
-                if viewer.position < start:
-                    self.catch_up(viewer)
+            self.tell(news)
+        self.head = events[-1].id
         for one in events:
             if one.kind == "rights_changed":
                 self._rights(one.data["account"])
         return True
 
+    def tell(self, news: News) -> None:
+        """Move the head to the end of `news`; write it to everybody at its start, and bring up who was behind."""
+        self.head = news.end
+        frames: dict[tuple, bytes] = {}
+        behind = []
+        for viewer in self.viewers:
+            if viewer.position != news.start:
+                behind.append(viewer)
+                continue
+            audience = viewer.audience
+            made = frames.get(audience)
+            if made is None:
+                made = frames[audience] = self.frame(audience, news)
+            if viewer.socket.write(made):  # else behind: only its position is kept
+                viewer.position = news.end
+        for viewer in behind:
+            self.catch_up(viewer)
+
     def catch_up(self, viewer: Viewer) -> None:
         """Bring a viewer that is behind to the head, when its socket has drained."""
-        if not viewer.busy and viewer in self.viewers and viewer.position < self.head:
+        if not viewer.busy and viewer in self.viewers and viewer.position < self.head and viewer.socket.has_room():
             viewer.busy = True
             task = asyncio.create_task(self._catch_up(viewer))
             self._tasks.add(task)
@@ -159,8 +177,9 @@ class Feed:
                     if not events:
                         return
                     news = await self._read(connection, viewer.position, events[-1].id, events)
-                if not self._send(viewer, news, self.frame(viewer.audience, news)):
+                if not viewer.socket.write(self.frame(viewer.audience, news)):
                     return
+                viewer.position = news.end
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             log.warning("catch-up waits for the database")
         finally:
@@ -173,20 +192,6 @@ class Feed:
         return News(start, end, events, await conversation.load(connection, list(ids)),
                     await board.names(connection), await message.get(connection, message_ids),
                     await message.files(connection, message_ids))
-
-    def _tell(self, viewers: Iterable[Viewer], news: News) -> None:
-        frames: dict[tuple, bytes] = {}
-        for viewer in viewers:
-            audience = viewer.audience
-            if audience not in frames:
-                frames[audience] = self.frame(audience, news)
-            self._send(viewer, news, frames[audience])
-
-    def _send(self, viewer: Viewer, news: News, frame: bytes) -> bool:
-        if not viewer.socket.write(frame):
-            return False  # behind: only its position is kept
-        viewer.position = news.end
-        return True
 
     def frame(self, audience: tuple[frozenset[str], str, frozenset[int]], news: News) -> bytes:
         """The frame for everybody who sees these classes, in this language, following these conversations."""

@@ -40,6 +40,9 @@ class Client:
     entries: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
 
+    def has_room(self) -> bool:
+        return not self.full
+
     def write(self, text: bytes) -> bool:
         if self.full:
             return False

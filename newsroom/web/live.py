@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from contextlib import suppress
+from functools import lru_cache
 from time import time
 
 import msgspec
@@ -64,6 +65,11 @@ class Board:
         transport.write(frame(text))
         return True
 
+    def has_room(self) -> bool:
+        """Whether `write` would write now."""
+        transport = self._transport
+        return transport is not None and transport.get_write_buffer_size() <= BEHIND_BYTES
+
     def close(self, code: int) -> None:
         with suppress(RuntimeError):
             _closing.add(task := asyncio.create_task(self._close(code)))
@@ -80,6 +86,7 @@ class Board:
 _closing: set[asyncio.Task] = set()
 
 
+@lru_cache(maxsize=4)  # a fan-out writes the same text to thousands
 def frame(text: bytes) -> bytes:
     """A server's WebSocket text frame (RFC 6455, section 5.2): final, not masked."""
     length = len(text)
