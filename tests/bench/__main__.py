@@ -8,12 +8,12 @@ import asyncio
 import sys
 import time
 
-from tests.bench import columns, fanout, road, searching
+from tests.bench import columns, fanout, road, screen, searching, weight
 from tests.bench.figure import Figure, table
 from tests.bench.place import place
 
-BENCHES = {"fan-out": fanout.run, "delivery": fanout.run_delivery, "road": road.run, "board": columns.run,
-           "search": searching.run}
+BENCHES = {"fan-out": fanout.run, "delivery": fanout.run_delivery, "screen": screen.run, "weight": weight.run,
+           "road": road.run, "board": columns.run, "search": searching.run}
 
 
 async def measure(names: list[str], quick: bool) -> list[Figure]:

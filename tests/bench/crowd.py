@@ -1,7 +1,8 @@
 """Thousands of browsers in one process, as cheap as can be: `python -m tests.bench.crowd TASK JSON`.
 
 A socket is a protocol that cuts the stream into frames and notes when the last of all sockets got each. `TASK` is
-`fan` (publish, wait for the last socket, again) or `deliver` (hand deliveries to a house at a pace). Prints JSON.
+`fan` (publish, wait for the last socket, again), `deliver` (hand deliveries to a house at a pace) or `weigh` (what
+the house weighs). Prints JSON.
 """
 
 from __future__ import annotations
@@ -202,11 +203,35 @@ async def deliver(task: dict[str, Any]) -> dict[str, Any]:
     return {"times": made, **await control.ask("usage")}
 
 
+async def weigh(task: dict[str, Any]) -> dict[str, float]:
+    """The house's resident KB alone, with open boards, and after messages."""
+    control = await Control().open(task["control"])
+    idle = await control.ask("usage")
+    crowd = Crowd(task["size"])
+    await gather(crowd, task)
+    boards = await control.ask("usage")
+    url = f"http://127.0.0.1:{task['port']}/api/v1/kanalen/{task['channel']}/leveringen"
+    numbers = iter(range(task["n"]))
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {task['token']}"}) as client:
+        async def put() -> None:
+            for number in numbers:
+                key = {"Idempotency-Key": f"bench-{number}"}
+                async with client.post(url, json=form(number), headers=key) as answer:
+                    assert answer.status < 300, await answer.text()
+                crowd.heard.clear()
+
+        await asyncio.gather(*(put() for _ in range(32)))
+    messages = await control.ask("usage")
+    return {"idle": idle["kb"], "boards": boards["kb"], "messages": messages["kb"]}
+
+
 def form(number: int) -> dict[str, Any]:
     return {"name": f"Inwoner {number}", "email": f"inwoner{number}@post.example", "subject": f"Melding {number}",
             "text": "De container aan de Kerkstraat is sinds maandag niet geleegd en loopt over."}
 
 
+TASKS = {"fan": fan, "deliver": deliver, "weigh": weigh}
+
 if __name__ == "__main__":
     raise_limit()
-    print(json.dumps(asyncio.run({"fan": fan, "deliver": deliver}[sys.argv[1]](json.loads(sys.argv[2])))))
+    print(json.dumps(asyncio.run(TASKS[sys.argv[1]](json.loads(sys.argv[2])))))
