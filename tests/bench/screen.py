@@ -71,7 +71,7 @@ async def watched(page: Page, here: Town, pace: int, seconds: int) -> tuple[list
     start = time.perf_counter()
     for n in range(pace * seconds):
         await asyncio.sleep(start + n / pace - time.perf_counter())
-        row = await here.act(WHO, references[n % len(references)], triage.set_priority, 1 + n // len(references) % 2)
+        row = await here.act(WHO, references[n % len(references)], triage.set_priority, 2 - n // len(references) % 2)
         done.append((row.reference, row.version, time.time() * 1000))
     last = f"{done[-1][0]} {done[-1][1]}"
     await page.wait_for_function("key => key in window.seen", arg=last, timeout=10_000)
