@@ -75,14 +75,14 @@ async def test_nothing_more_is_fetched_before_the_last_batch_was_stored(dovecot,
     await batches.aclose()
 
 
-async def test_a_mail_arrives_within_two_seconds_by_idle(dovecot, settings, address, proxy):
+async def test_a_mail_arrives_by_idle_long_before_the_next_look(dovecot, settings, address, proxy):
     reader = Reader(Email(settings(imap_port=proxy.port, imap_security="none")))
     coming = asyncio.create_task(reader.count(1))
     await proxy.until_heard(b"IDLE")
     begun = monotonic()
     await asyncio.to_thread(dovecot.deliver, address, mail(1))
     assert ["Vraag 1"] == subjects(await coming)
-    assert monotonic() - begun < 2.0
+    assert monotonic() - begun < 10.0  # a fraction of a second on a quiet machine
 
 
 async def test_idle_is_asked_anew_before_a_firewall_forgets_us(dovecot, settings, proxy, monkeypatch):
