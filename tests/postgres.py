@@ -10,6 +10,7 @@ from pathlib import Path
 
 import asyncpg
 
+from newsroom import embedded_place
 from newsroom.database import migrate
 from newsroom.embedded import EmbeddedPostgres
 
@@ -40,6 +41,8 @@ class TestServer:
     __test__ = False
 
     def __init__(self) -> None:
+        if programs := os.environ.get("TEST_POSTGRES"):  # a folder with the programs of another version
+            embedded_place._candidates = lambda: iter([Path(programs)])
         self.folder = make_folder()
         self.server = EmbeddedPostgres(self.folder, SERVER_SETTINGS)
 
