@@ -297,6 +297,18 @@ class Renewing(Protocol):
 
 
 @runtime_checkable
+class Proving(Protocol):
+    """A connector whose replies can carry a signed reply address, once a message to itself proved that such an
+    address arrives. The house keeps the outcome and sets `reply_address_proved` on each connector it makes."""
+
+    reply_address_proved: bool
+
+    async def prove_reply_address(self, token: str) -> Step:
+        """Send a message to our own address with `token`, which is also in its id: the house knows it by that. Leaves
+        `reply_address_proved` as it was when nothing could be found out; then the step has failed. Does not raise."""
+
+
+@runtime_checkable
 class Completeness(Protocol):
     """A connector that can list the keys in its source, so that what we lack can be counted."""
 

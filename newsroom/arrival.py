@@ -13,13 +13,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from connectors import Incoming
+from connectors import Incoming, Kind
 from newsroom import conversation
 from newsroom.database import Connection
 from newsroom.delivery import Stored
 from newsroom.event import Draft
 from newsroom.inscription import excerpt, name, write
 from newsroom.placement import Arrival, Configuration, clean, home, keys, place, short
+from newsroom.reply import is_proof
 
 PARTY_LOCK = 7263  # first half of the advisory lock's key; the second is a hash of the party
 
@@ -29,11 +30,12 @@ async def arrive(connection: Connection, pairs: Sequence[tuple[Stored, Sequence[
 
     Returns why deliveries made no message of their own: {delivery id: `again`, `own` or `copy`}.
     """
-    arrivals = [Arrival(stored, number, item, keys(stored.channel_id, item, house), home(stored.channel_id, item, house))
+    arrivals = [Arrival(stored, number, item, keys(stored.channel_id, item, house),
+                        home(stored.channel_id, item, house))
                 for stored, items in pairs for number, item in enumerate(items)]
     await _lock_parties(connection, arrivals)
     fresh = await _fresh(connection, arrivals, at)
-    theirs = await _not_ours(connection, fresh, at)
+    theirs = await _not_ours(connection, [one for one in fresh if not _is_proof(one.incoming, house.secret)], at)
     if theirs:
         await write(connection, theirs, await place(connection, theirs, house, at), house, at)
     why = {arrival.stored.id: "again" for arrival in arrivals}
@@ -85,6 +87,12 @@ async def _mend(connection: Connection, known: Any, arrival: Arrival, at: dateti
     after = replace(before, problem="", subject=clean(item.subject)[:500], excerpt=excerpt(item.text),
                     author=name(item), version=before.version + 1)
     await conversation.change(connection, before, after, Draft("received", at, message_id=known["id"]))
+
+
+def _is_proof(item: Incoming, secret: bytes) -> bool:
+    """Our message to ourselves that proves a reply address, or the report that it did not arrive."""
+    ids = item.answers_to if item.kind == Kind.BOUNCE else (item.external_id,)
+    return any(is_proof(id, secret) for id in ids)
 
 
 async def _not_ours(connection: Connection, arrivals: list[Arrival], at: datetime) -> list[Arrival]:

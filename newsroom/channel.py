@@ -17,7 +17,7 @@ import asyncpg
 import nh3
 import structlog
 
-from connectors import Connector, Renewing, Secret, SignInNeeded, Step
+from connectors import Connector, Proving, Renewing, Secret, SignInNeeded, Step
 from newsroom import change, option
 from newsroom.change import By, Wrong
 from newsroom.database import Connection, Database
@@ -55,6 +55,7 @@ class Channel:
     health_cause: str = ""
     health_since: datetime | None = None
     checked: list[dict[str, Any]] = field(default_factory=list)
+    reply_address_proved: str = ""  # the address for which it is, see `connectors.Proving`
     last_in_at: datetime | None = None
     last_out_at: datetime | None = None
     archived_at: datetime | None = None
@@ -74,13 +75,10 @@ class NoChannel(Exception):
 
 
 ONE = ("select id, kind, name, address, mode, team_id, hours_id, settings, secrets, cursor, house_style, health,"
-       " health_cause, health_since, checked, last_in_at, last_out_at, archived_at from channel where id = $1")
-LOCKED = ("select id, kind, name, address, mode, team_id, hours_id, settings, secrets, cursor, house_style, health,"
-          " health_cause, health_since, checked, last_in_at, last_out_at, archived_at from channel where id = $1"
-          " for no key update")
-EVERY = ("select id, kind, name, address, mode, team_id, hours_id, settings, secrets, cursor, house_style, health,"
-         " health_cause, health_since, checked, last_in_at, last_out_at, archived_at from channel"
-         " where archived_at is null order by lower(name), id")
+       " health_cause, health_since, checked, reply_address_proved, last_in_at, last_out_at, archived_at from channel"
+       " where id = $1")
+LOCKED = ONE + " for no key update"
+EVERY = ONE.removesuffix(" where id = $1") + " where archived_at is null order by lower(name), id"
 INSERT = ("insert into channel (kind, name, address, mode, team_id, hours_id, settings, house_style)"
           " values ($1, $2, $3, $4, $5, $6, $7, $8) returning id")
 UPDATE = ("update channel set name = $2, address = $3, mode = $4, team_id = $5, hours_id = $6, settings = $7,"
@@ -164,6 +162,12 @@ async def set_checked(connection: Connection, id: int, steps: Sequence[Step], at
     await set_health(connection, id, "down" if failed else "ok", failed.problem or failed.name if failed else "", at)
 
 
+async def set_reply_address(connection: Connection, id: int, proved: str) -> None:
+    """Keep for which address replies to a signed address arrive; empty: for none."""
+    # outgoing mail asks it when it is made
+    await connection.execute("update channel set reply_address_proved = $2 where id = $1", id, proved)
+
+
 async def set_health(connection: Connection, id: int, health: str, cause: str, at: datetime) -> bool:
     """Keep a channel's health and its plain cause. A change is one event and one line in the log of the server;
     the same health again is neither. Returns whether it changed."""
@@ -232,7 +236,7 @@ class Live:
         made."""
         async with self._database.connection() as connection:
             row = await get(connection, id)
-        version = (row.kind, row.settings, row.secrets)
+        version = (row.kind, row.settings, row.secrets, row.reply_address_proved)
         if id not in self._made or self._made[id][0] != version:
             fresh = self.make(row)
             await self._drop(id)
@@ -245,6 +249,8 @@ class Live:
         made = kind(settings_of(row, self.keys, kind))
         if isinstance(made, Renewing):
             made.on_new_secret = partial(self.renewed, row.id)
+        if isinstance(made, Proving):
+            made.reply_address_proved = row.address == row.reply_address_proved != ""
         return made
 
     def kind(self, name: str) -> type[Connector]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from connectors import Delivery, DeliveryKey, connectors
 from connectors.email.show import show
-from newsroom import account, api_token, app, channel, checkup, database, delivery, link, option, rights, secret
+from newsroom import account, api_token, app, channel, checkup, database, delivery, link, option, probe, rights, secret
 from newsroom.change import By, Wrong
 from newsroom.database import Database
 from newsroom.language import text
@@ -222,6 +222,8 @@ async def _check_channel(pool: Database, settings: Settings, one: channel.Channe
         steps = await connector.check()
     finally:
         await connector.close()
+    if all(step.ok for step in steps):
+        steps += await probe.prove(live, pool, one)
     async with pool.transaction() as connection:
         await channel.set_checked(connection, one.id, steps, datetime.now(UTC))
     for step in steps:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import structlog
 
-from connectors import ChannelError, Connector, Renewing, Secret, Step
+from connectors import ChannelError, Connector, Proving, Renewing, Secret, Step
 from newsroom import channel, option
-from newsroom.channel import Channel
+from newsroom.channel import Channel, Live
+from newsroom.database import Database
+from newsroom.reply import proof_token
 from newsroom.secret import Keys
 
 SECONDS = 90.0  # a person waits for it
@@ -50,6 +52,21 @@ async def check(kind: type[Connector], keys: Keys, row: Channel, secrets: dict[s
     finally:
         if connector is not None:
             await close(connector)
+
+
+async def prove(live: Live, database: Database, row: Channel) -> list[Step]:
+    """Whether replies to a signed address arrive, and keep that. Only a live channel may send the message that proves
+    it; for others, and for a connector that has nothing to prove, no step."""
+    connector = live.make(row)
+    try:
+        if row.mode != "live" or not isinstance(connector, Proving):
+            return []
+        step = await connector.prove_reply_address(proof_token(live.keys.signing_key("reply")))
+        async with database.transaction() as connection:
+            await channel.set_reply_address(connection, row.id, row.address if connector.reply_address_proved else "")
+        return [step]
+    finally:
+        await close(connector)
 
 
 def for_ict(row: Channel, title: str, steps: Sequence[Step]) -> str:

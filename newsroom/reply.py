@@ -135,6 +135,17 @@ def read_token(token: str, secret: bytes) -> str | None:
     return reference if hmac.compare_digest(reply_token(reference, secret), token.lower()) else None
 
 
+def proof_token(secret: bytes) -> str:
+    """A token for a message to ourselves that proves a reply address: of no conversation, as references have no O."""
+    return reply_token("PROOF" + secrets.token_hex(4).upper(), secret)
+
+
+def is_proof(external_id: str, secret: bytes) -> bool:
+    """Whether a message's id says that it is such a message of ours."""
+    token = external_id.partition(".")[0]
+    return token.startswith("proof") and read_token(token, secret) is not None
+
+
 def _check(row: Conversation, reply: Composed, via: Via) -> None:
     can = via.can
     if not reply.text.strip():

@@ -228,3 +228,17 @@ async def test_a_channel_that_cannot_be_made_stops_no_other_reply(desk):
         await connection.execute("update message set send_state = 'sending', sender = 999999 where id = $1", id)
     assert 1 == await Outbox(desk.db, broken, SECRET, lambda: None).recover()
     assert "unknown" == (await desk.row(id)).send_state
+
+
+async def test_the_mail_that_proves_a_reply_address_is_nobodys_work(desk):
+    token = reply.proof_token(SECRET)
+    own, other = f"{token}.1@voorbeeldstad.example", f"{token[:-1]}x.1@voorbeeldstad.example"
+    await receive(desk.db, desk.channel,
+                  paper("p1", {"id": own, "from": US, "token": token}),
+                  paper("p2", {"id": own, "from": US, "direction": "out", "to": [US]}),
+                  paper("p3", {"id": "d1", "from": "mailer-daemon@post.example", "kind": "bounce", "answers": [own]}),
+                  paper("p4", {"id": other, "from": ANNA, "text": "Geen test"}))
+    async with desk.db.connection() as connection:
+        ids = [row["external_id"] for row in await connection.fetch("select external_id from message order by id")]
+        states = {row["state"] for row in await connection.fetch("select state from delivery")}
+    assert (["m1", other], {"done"}) == (ids, states)

@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import CancelledError
 from contextlib import aclosing
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors import Batch, Capabilities, ChannelError, Delivery, DeliveryKey, Outgoing, Sent, Step, TryLater
+from connectors import Batch, Capabilities, ChannelError, DeliveryKey, Outgoing, Sent, Step, TryLater
 from connectors.email import check, proof, smtp
 from connectors.email.compose import ascii_domain, compose, recipients
 from connectors.email.imap import Line
@@ -23,15 +22,13 @@ from connectors.email.withheld import parse as _parse
 __all__ = ["Email", "Settings"]
 
 _TOKEN_SECONDS = 90.0
-_PROBE_BYTES = 10_000  # the Message-ID stands behind what servers on the way put before it
 
 
 class Email:
     """One mailbox.
 
     The house may set `on_new_secret`: it is awaited with a field's name and its new value when the token server
-    rotates our refresh token. `reply_address_proved` says whether Reply-To may carry a token; it comes from the
-    cursor (`reply_address` holds the address it was proved for) and from `prove_reply_address()`.
+    rotates our refresh token. `reply_address_proved` says whether Reply-To may carry a token; the house sets it.
     """
 
     name = "email"
@@ -47,7 +44,6 @@ class Email:
         self.reply_address_proved = False
         self._tokens = None if settings.sign_in == "password" else Tokens(settings)
         self._cursor: Mapping[str, Any] = {}
-        self._probe = b""
 
     @property
     def on_new_secret(self) -> OnNewSecret | None:
@@ -61,13 +57,12 @@ class Email:
     async def listen(self, cursor: Mapping[str, Any]) -> AsyncIterator[Batch]:
         """Batches without end. Raises `TryLater` and `SignInNeeded`; then listen again from the stored cursor."""
         self._cursor = cursor
-        self.reply_address_proved |= cursor.get("reply_address") == self.settings.address
         line = self._line()
         reading = Reading(self.settings, line, cursor)
         async with aclosing(in_thread(reading.batches(), line.stop, self._thread)) as batches:
             async for batch in batches:
-                self._cursor = self._with_proof(batch.cursor)
-                yield Batch(tuple(map(self._unless_probe, batch.deliveries)), self._cursor)
+                self._cursor = batch.cursor
+                yield batch
 
     async def keys(self) -> AsyncIterator[DeliveryKey]:
         """The keys of the mails in the inbox since the start, as far as the last known cursor counts: that of
@@ -91,30 +86,19 @@ class Email:
     async def check(self) -> list[Step]:
         return await check.steps(self.settings, self._line(), self._tokens)
 
-    async def prove_reply_address(self) -> Step:
-        """Send a mail to our own tagged address and wait for it, at most a minute and a half."""
-        probe = proof.probe(self.settings)
-        self._probe = probe.external_id.encode()
+    async def prove_reply_address(self, token: str) -> Step:
+        """Send a mail to our own address with `token` and wait for it, at most `proof.ARRIVAL_SECONDS`."""
+        probe = proof.probe(self.settings, token)
+        address = probe.to[0].address
         try:
             await self.send(probe)
+            self.reply_address_proved = await proof.arrives(self.settings, self._line(), probe)
         except ChannelError as problem:
-            return Step("Antwoordadres niet getest", False, probe.to[0].address, str(problem))
-        step = await proof.arrived(self.settings, self._line(), probe)
-        self.reply_address_proved = step.ok
-        return step
+            return Step("Antwoordadres niet getest", False, address, str(problem))
+        return proof.told(address, self.reply_address_proved)
 
     async def close(self) -> None:
         """Nothing stays open: each reader ends with its generator, each sender with its mail."""
-
-    def _with_proof(self, cursor: Mapping[str, Any]) -> dict[str, Any]:
-        kept = {name: value for name, value in cursor.items() if name != "reply_address"}
-        return kept | ({"reply_address": self.settings.address} if self.reply_address_proved else {})
-
-    def _unless_probe(self, delivery: Delivery) -> Delivery:
-        """Our own test mail is kept like all others, but it is nobody's work."""
-        if not self._probe or self._probe not in delivery.body[:_PROBE_BYTES]:
-            return delivery
-        return replace(delivery, meta={**delivery.meta, "history": "1"})
 
     @property
     def _thread(self) -> str:

@@ -5,37 +5,38 @@ from __future__ import annotations
 import secrets
 from time import monotonic
 
-from connectors import Author, ChannelError, ExternalId, Outgoing, Step, TryLater
+from connectors import Author, ExternalId, Outgoing, Step, TryLater
 from connectors.email.compose import tagged
 from connectors.email.imap import Declined, Line
 from connectors.email.settings import Settings
 from connectors.email.thread import once
 
-ARRIVAL_SECONDS = 90.0  # a mail to oneself mostly takes seconds; greylisting is not for own mail
+ARRIVAL_SECONDS = 45.0  # a mail to oneself mostly takes seconds, and a proxy before our pages waits a minute
 _TEXT = ("Dit is een testbericht van Newsroom aan uw eigen postvak.\n\nHet laat zien dat antwoorden van inwoners bij "
          "het juiste gesprek kunnen komen. U hoeft niets te doen en kunt dit bericht weggooien.\n")
 
 
-def probe(settings: Settings) -> Outgoing:
-    """The mail to ourselves. It is addressed to the tagged address only."""
+def probe(settings: Settings, token: str) -> Outgoing:
+    """The mail to ourselves. It is addressed to the tagged address only, and its id begins with the token too: so it
+    is known wherever it turns up, also in the folder with sent mail."""
     nonce = secrets.token_hex(8)
-    return Outgoing(idempotency_key=f"proof-{nonce}", external_id=ExternalId(f"proof.{nonce}@{settings.domain}"),
+    return Outgoing(idempotency_key=f"proof-{nonce}", external_id=ExternalId(f"{token}.{nonce}@{settings.domain}"),
                     subject="Test van het antwoordadres", text=_TEXT,
-                    to=(Author("email", tagged(settings.address, f"proof-{nonce}")),))
+                    to=(Author("email", tagged(settings.address, token)),))
 
 
-async def arrived(settings: Settings, line: Line, probe: Outgoing) -> Step:
-    """Wait until the probe is in the inbox."""
-    address = probe.to[0].address
-    try:
-        seen = await once(lambda: _wait(settings, line, probe.external_id), line.stop, f"proof {settings.imap_name}")
-    except ChannelError as problem:
-        return Step("Antwoordadres niet getest", False, address, str(problem))
-    if seen:
+async def arrives(settings: Settings, line: Line, probe: Outgoing) -> bool:
+    """Wait until the probe is in the inbox. Raises what a mailbox that cannot be read raises."""
+    return await once(lambda: _wait(settings, line, probe.external_id), line.stop, f"proof {settings.imap_name}")
+
+
+def told(address: str, works: bool) -> Step:
+    """The outcome. A mailbox without plus-addresses is well too."""
+    if works:
         return Step("Antwoordadres werkt", True, address)
-    return Step("Antwoordadres werkt niet", False, address,
-                f"Een testbericht aan {address} kwam niet in het postvak. Vraag ICT om plus-adressen aan te zetten. "
-                "Zonder plus-adres werkt alles ook: dan herkennen wij een antwoord aan zijn Message-ID.")
+    return Step("Antwoordadres wordt niet gebruikt", True,
+                f"Een testbericht aan {address} kwam niet in het postvak. Wij herkennen een antwoord aan zijn "
+                "Message-ID. Nog zekerder is het als ICT plus-adressen aanzet.")
 
 
 def _wait(settings: Settings, line: Line, message_id: ExternalId) -> bool:

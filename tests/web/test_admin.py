@@ -203,6 +203,32 @@ async def test_the_settings_in_use_can_be_tested_again(db, bas):
         assert "down" == (await channel.get(connection, 1)).health
 
 
+class Proved(KINDS["tap"]):
+    reply_address_proved = False
+
+    async def prove_reply_address(self, token):
+        self.reply_address_proved = token.startswith("proof") and "kan" not in self.settings.origins
+        return Step("Antwoordadres werkt", True, token)
+
+
+async def test_a_live_channel_proves_its_reply_address_when_it_is_tested(db, bas):
+    bas.client.app[CHANNELS].kinds = {"tap": Proved}
+
+    async def proved() -> tuple[str, bool]:
+        async with db.connection() as connection:
+            row = await channel.get(connection, 1)
+        return row.reply_address_proved, (await bas.client.app[CHANNELS].connector(1)).reply_address_proved
+
+    await bas.send("/beheer/kanalen/nieuw/tap", NEW | {"mode": "reading"})
+    await bas.send("/beheer/kanalen/1/test")
+    assert ("", False) == await proved()  # it sends nothing yet
+    await bas.send("/beheer/kanalen/1", {**NEW, "s-password": "", "mode": "live"})
+    await bas.send("/beheer/kanalen/1/test")
+    assert "Antwoordadres werkt" in bas.words and (ADDRESS.lower(), True) == await proved()
+    await bas.send("/beheer/kanalen/1", {**NEW, "s-password": "", "mode": "live", "s-address": "x" + ADDRESS})
+    assert not (await proved())[1]  # another address is another proof
+
+
 async def test_a_channel_goes_only_after_a_tick(db, bas):
     await bas.send("/beheer/kanalen/nieuw/tap", NEW)
     assert 422 == (await bas.send("/beheer/kanalen/1/archief")).status and 1 == len(bas.problems)

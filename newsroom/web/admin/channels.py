@@ -101,6 +101,8 @@ async def test(request: web.Request) -> web.StreamResponse:
         opened = await _open(request, connection)
     steps = await probe.check(opened.kind, request.app[CHANNELS].keys, opened.row, {},
                               renewed=partial(request.app[CHANNELS].renewed, opened.row.id))
+    if all(step.ok for step in steps):
+        steps += await probe.prove(request.app[CHANNELS], request.app[DATABASE], opened.row)
     async with request.app[DATABASE].transaction() as connection:
         await channel.set_checked(connection, opened.row.id, steps, now(request))
     raise done(request, "admin_channel", "tested", id=opened.row.id)
