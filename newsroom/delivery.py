@@ -186,7 +186,8 @@ async def done(connection: Connection, outcomes: Mapping[int, str]) -> None:
     # read: never claimed again
     await connection.execute(
         "update delivery set state = 'done', problem = case when w.problem = 'again' and delivery.problem <> ''"
-        " then delivery.problem else w.problem end from unnest($1::bigint[], $2::text[]) as w(id, problem) where delivery.id = w.id",
+        " then delivery.problem else w.problem end from unnest($1::bigint[], $2::text[]) as w(id, problem)"
+        " where delivery.id = w.id",
         list(outcomes), list(outcomes.values()))
 
 

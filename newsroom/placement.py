@@ -186,8 +186,9 @@ def _survivor(placement: Placement, id: int) -> int:
 
 def _join(placement: Placement, hits: set[int], arrival: Arrival) -> int | None:
     """The conversation among `hits` that takes this message; None: none of them does."""
+    at = arrival.incoming.at
     rows = [row for id in hits if (row := placement.rows[id]).state not in ("removed", "merged")
-            and (row.live or row.state == "spam" or row.close_reason_id is None or triage.reopens(row, arrival.incoming.at))]
+            and (row.live or row.state == "spam" or row.close_reason_id is None or triage.reopens(row, at))]
     if not rows:
         return None
     rows.sort(key=lambda row: (not row.touched, row.created_at, row.reference))
@@ -212,8 +213,8 @@ def _new(placement: Placement, id: int, arrival: Arrival, house: Configuration, 
     follows = max((hit for hit in hits if placement.rows[hit].state == "closed"), default=None)
     state = "spam" if blocked or meta.get("spam") else "closed" if meta.get("history") else "new"
     placement.rows[id] = Conversation(
-        id, item_reference(arrival.stored.reference, arrival.item), channel_id, item.at, item.at, subject=clean(item.subject)[:500],
-        state=state, closed_at=item.at if state == "closed" else None, team_id=team,
+        id, item_reference(arrival.stored.reference, arrival.item), channel_id, item.at, item.at,
+        subject=clean(item.subject)[:500], state=state, closed_at=item.at if state == "closed" else None, team_id=team,
         visibility=access.visibility(id, team, team in house.restricted, False), public=item.public,
         priority=int(meta.get("priority") or conversation.NORMAL),
         labels=sorted({int(part) for part in (meta.get("labels") or "").split(",") if part}),

@@ -208,8 +208,8 @@ async def test_the_editor_is_sound(db, client, browser, size, scheme):
     async with looking(browser, viewport=size, color_scheme=scheme) as page:
         await page.context.add_cookies([{"name": cookie_name(Settings()), "value": token,
                                          "url": str(client.make_url("/"))}])
-        for path in ("/beheer/formulieren", "/beheer/formulieren/1", "/beheer/formulieren/huisstijl", "/beheer/formulieren/1/voorbeeld"):
-            await page.goto(str(client.make_url(path)))
+        for path in ("", "/1", "/huisstijl", "/1/voorbeeld"):
+            await page.goto(str(client.make_url("/beheer/formulieren" + path)))
             await is_sound(page)
         await page.goto(str(client.make_url("/beheer/formulieren/1")))
         await page.get_by_label("Titel").fill("")
