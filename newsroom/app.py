@@ -125,8 +125,8 @@ async def _workers(house: House, stack: AsyncExitStack) -> list:
     stack.push_async_callback(parsers.close)
     intake = Intake(house.database, house.channels.kinds, parsers, house.keys.signing_key("reply"), house.bell)
     outbox = Outbox(house.database, house.channels.connector, house.keys.signing_key("reply"), house.bell)
-    house.bell.rings(intake.wake, outbox.wake)
     collector = collect.Collector(house.database, house.channels, house.bell, settings.listen_database_url)
+    house.bell.rings(intake.wake, outbox.wake, collector.wake)
     return [intake.run(), outbox.run(), collector.run(), search.keep_indexed(house.database), _timer(house),
             nightly.run(house.database), sweep.run(house.database)]
 

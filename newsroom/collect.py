@@ -36,13 +36,14 @@ log = structlog.get_logger("newsroom.collect")
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Seconds: the first wait after a failure, the longest, how long a connection must hold to count as good, after
-    how long faltering becomes down, and how often the channels are looked at."""
+    how long faltering becomes down, and how often the channels are looked at: at most, and at least."""
 
     first: float = 1.0
     longest: float = 300.0
     settled: float = 10.0
     down_after: float = 300.0
     poll: float = 5.0
+    rest: float = 0.3
 
 
 @dataclass(slots=True)
@@ -69,7 +70,7 @@ class Collector:
         self._bell = asyncio.Event()
 
     def wake(self) -> None:
-        """Look at the channels now: something about them changed."""
+        """Look at the channels soon: something about them may have changed."""
         self._bell.set()
 
     async def run(self) -> None:
@@ -82,6 +83,7 @@ class Collector:
                     log.error("collector waits for the database", error=type(error).__name__)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._bell.wait(), self._pace.poll)
+                await asyncio.sleep(self._pace.rest)  # the bell rings for every commit of the house
                 self._bell.clear()
         finally:
             await self._stop(list(self._running))

@@ -53,6 +53,16 @@ async def mail_server(token_server: TokenServer, certificate: Certificate) -> As
 
 
 @pytest.fixture
+def forwarding(mail_server: MailServer, dovecot: Dovecot) -> MailServer:
+    """A mail server that brings what it takes to Dovecot."""
+    async def forward(recipient: str, content: bytes) -> None:
+        await asyncio.to_thread(dovecot.deliver, recipient, content)
+
+    mail_server.forward = forward
+    return mail_server
+
+
+@pytest.fixture
 async def proxy(dovecot: Dovecot) -> AsyncIterator[Proxy]:
     """In front of Dovecot's port without TLS."""
     made = Proxy(dovecot.imap)

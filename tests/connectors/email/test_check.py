@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from dataclasses import fields, replace
 from pathlib import Path
@@ -16,15 +15,6 @@ from tests.connectors.email.dovecot import PASSWORD
 from tests.connectors.email.ports import free_port
 
 IN_ORDER = ["Server gevonden", "Verbinding is veilig", "Ingelogd", "Postvak gelezen", "Verzenden mag"]
-
-
-@pytest.fixture
-def forwarding(mail_server, dovecot):
-    """A mail server that brings what it takes to Dovecot."""
-    async def forward(recipient: str, content: bytes) -> None:
-        await asyncio.to_thread(dovecot.deliver, recipient, content)
-    mail_server.forward = forward
-    return mail_server
 
 
 @pytest.mark.dovecot

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import email
 import email.policy
 from dataclasses import replace
@@ -179,22 +178,18 @@ async def test_special_letters_in_an_address(sending, mail_server, failing):
 
 
 @pytest.mark.dovecot
-async def test_a_real_reply_threads_back(dovecot, settings, mail_server, address):
+async def test_a_real_reply_threads_back(dovecot, settings, forwarding, address):
     """Question in by LMTP, answer out by SMTP, the resident's reply to that in again."""
-    channel = Email(settings(smtp_port=mail_server.port))
+    channel = Email(settings(smtp_port=forwarding.port))
     resident = f"inwoner-{address}"
     reader = Reader(channel)
     await reader.begin()
     dovecot.deliver(address, mail(1, From=resident))
     question = channel.parse((await reader.count(1))[0])[0]
 
-    async def forward(recipient: str, content: bytes) -> None:
-        await asyncio.to_thread(dovecot.deliver, recipient, content)
-
-    mail_server.forward = forward
     answer = reply(resident, answers_to=question.external_id, references=(*question.answers_to, question.external_id))
     await channel.send(answer)
-    theirs = Reader(Email(settings(address=resident, start_days=1, smtp_port=mail_server.port)))
+    theirs = Reader(Email(settings(address=resident, start_days=1, smtp_port=forwarding.port)))
     got = channel.parse((await theirs.count(1))[0])[0]
     assert (answer.external_id, (question.external_id,)) == (got.external_id, got.answers_to)
 
