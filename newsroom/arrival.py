@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors import Incoming, Kind
@@ -22,6 +22,8 @@ from newsroom.inscription import excerpt, name, write
 from newsroom.placement import Arrival, Configuration, clean, home, keys, place, short
 from newsroom.reply import is_proof
 
+BELIEVED = timedelta(days=2)  # a mail may have waited this long on its way
+SKEW = timedelta(minutes=10)  # clocks differ: not worth a word
 PARTY_LOCK = 7263  # first half of the advisory lock's key; the second is a hash of the party
 
 async def arrive(connection: Connection, pairs: Sequence[tuple[Stored, Sequence[Incoming]]], house: Configuration,
@@ -30,7 +32,7 @@ async def arrive(connection: Connection, pairs: Sequence[tuple[Stored, Sequence[
 
     Returns why deliveries made no message of their own: {delivery id: `again`, `own` or `copy`}.
     """
-    arrivals = [Arrival(stored, number, item, keys(stored.channel_id, item, house),
+    arrivals = [Arrival(stored, number, _timely(item, stored), keys(stored.channel_id, item, house),
                         home(stored.channel_id, item, house))
                 for stored, items in pairs for number, item in enumerate(items)]
     await _lock_parties(connection, arrivals)
@@ -42,6 +44,18 @@ async def arrive(connection: Connection, pairs: Sequence[tuple[Stored, Sequence[
     why |= {arrival.stored.id: "own" for arrival in fresh}
     why |= {arrival.stored.id: "copy" if arrival.copy else "" for arrival in theirs}
     return why
+
+
+def _timely(item: Incoming, stored: Stored) -> Incoming:
+    """With a time that can be worked with. A sender's clock may be years wrong: then when we received it counts, for
+    its place in the thread, its term and whether it reopens. The original tells the sender's own time."""
+    received = stored.delivery.received_at
+    if stored.delivery.meta.get("history"):
+        return replace(item, at=min(item.at, received))
+    if received - BELIEVED <= item.at <= received:
+        return item
+    note = () if received < item.at < received + SKEW else ("odd-time",)
+    return replace(item, at=received, problems=tuple(dict.fromkeys((*item.problems, *note))))
 
 
 async def _lock_parties(connection: Connection, arrivals: Sequence[Arrival]) -> None:

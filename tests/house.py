@@ -49,10 +49,13 @@ def author(address: str) -> Author:
     return Author("email", address, address.partition("@")[0].title())
 
 
-def paper(key: str, *items: dict[str, Any], raw: bytes | None = None, **meta: str) -> Delivery:
-    """A delivery with these items."""
+def paper(key: str, *items: dict[str, Any], raw: bytes | None = None, received: datetime | None = None,
+          **meta: str) -> Delivery:
+    """A delivery with these items, received an hour after the last was written."""
     body = raw if raw is not None else json.dumps(items if len(items) != 1 else items[0]).encode()
-    return Delivery(DeliveryKey(key), body, START + timedelta(hours=1), "application/json", meta)
+    written = max((item.get("at", 0) for item in items), default=0)
+    return Delivery(DeliveryKey(key), body, received or START + timedelta(hours=1, seconds=written), "application/json",
+                    meta)
 
 
 async def add_channel(db: Database, name: str = "Paper", address: str = US, team: int | None = None,

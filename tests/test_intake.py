@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -250,6 +251,28 @@ async def test_an_answer_within_a_month_reopens_and_later_starts_a_sequel(db):
     await receive(db, channel, paper("3", mail("m3", ANNA, "m2", at=40 * 86400)))
     found = await rows(db, "select state, follows is not null as follows from conversation order by id")
     assert found == [{"state": "closed", "follows": False}, {"state": "new", "follows": True}]
+
+
+@pytest.mark.parametrize("clock", [-365 * 30, -3, 1, 365 * 60], ids=lambda days: f"{days} days")
+async def test_a_senders_wrong_clock_changes_no_place_in_the_thread(db, clock):
+    channel, sanne = await add_channel(db), await add_account(db, "Sanne", "webcare")
+    receipt, = await receive(db, channel, paper("1", mail("m1")))
+    async with db.transaction() as connection:
+        row = await find(connection, receipt.reference, sanne, lock=True)
+        await triage.move(connection, row, By(sanne.account_id, START + timedelta(hours=2)), "waiting", "new")
+    late = paper("2", mail("m2", ANNA, "m1", at=clock * 86400), received=START + timedelta(hours=3))
+    await receive(db, channel, late)
+    found, = await rows(db, "select state, last_at, waiting_since, due_at from conversation")
+    assert (found["state"], found["last_at"]) == ("new", late.received_at)
+    assert START <= found["waiting_since"] <= late.received_at < found["due_at"]
+    found, = await rows(db, "select at, problems from message where external_id = 'm2'")
+    assert (found["at"], found["problems"]) == (late.received_at, ["odd-time"])
+
+
+async def test_a_mail_that_waited_a_day_keeps_its_time(db):
+    channel = await add_channel(db)
+    await receive(db, channel, paper("1", mail("m1"), received=START + timedelta(hours=30)))
+    assert await rows(db, "select at, problems from message") == [{"at": START, "problems": []}]
 
 
 async def test_an_automatic_answer_is_shown_and_starts_no_clock(db):

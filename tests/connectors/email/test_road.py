@@ -109,7 +109,7 @@ async def test_from_an_empty_house_to_an_answer_and_back(database, dovecot, sett
 
         # a colleague answers from Outlook: it joins, and the clock stops
         box = dovecot.box(address)
-        box.append("Verzonden", "\\Seen", None, mail(
-            4, "Ik bel u morgen.", From=address, To=RESIDENT, Subject="Re: Vraag 1", In_Reply_To="<vraag.2@thuis.example>"))
+        answer = mail(4, "Ik bel u morgen.", From=address, To=RESIDENT, In_Reply_To="<vraag.2@thuis.example>")
+        box.append("Verzonden", "\\Seen", None, answer)
         box.logout()
         await until(sanne, page, "Ik bel u morgen.")
