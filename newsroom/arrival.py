@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from connectors import Incoming, Kind
@@ -18,12 +18,11 @@ from newsroom import conversation
 from newsroom.database import Connection
 from newsroom.delivery import Stored
 from newsroom.event import Draft
-from newsroom.inscription import excerpt, name, write
-from newsroom.placement import Arrival, Configuration, clean, home, keys, place, short
+from newsroom.incoming import normal
+from newsroom.inscription import mend, write
+from newsroom.placement import Arrival, Configuration, home, keys, place
 from newsroom.reply import is_proof
 
-BELIEVED = timedelta(days=2)  # a mail may have waited this long on its way
-SKEW = timedelta(minutes=10)  # clocks differ: not worth a word
 PARTY_LOCK = 7263  # first half of the advisory lock's key; the second is a hash of the party
 
 async def arrive(connection: Connection, pairs: Sequence[tuple[Stored, Sequence[Incoming]]], house: Configuration,
@@ -32,11 +31,9 @@ async def arrive(connection: Connection, pairs: Sequence[tuple[Stored, Sequence[
 
     Returns why deliveries made no message of their own: {delivery id: `again`, `own` or `copy`}.
     """
-    arrivals = [Arrival(stored, number, _timely(item, stored), keys(stored.channel_id, item, house),
-                        home(stored.channel_id, item, house))
-                for stored, items in pairs for number, item in enumerate(items)]
+    arrivals = [_arrival(stored, number, item, house) for stored, items in pairs for number, item in enumerate(items)]
     await _lock_parties(connection, arrivals)
-    fresh = await _fresh(connection, arrivals, at)
+    fresh = await _fresh(connection, arrivals, house, at)
     theirs = await _not_ours(connection, [one for one in fresh if not _is_proof(one.incoming, house.secret)], at)
     if theirs:
         await write(connection, theirs, await place(connection, theirs, house, at), house, at)
@@ -46,16 +43,10 @@ async def arrive(connection: Connection, pairs: Sequence[tuple[Stored, Sequence[
     return why
 
 
-def _timely(item: Incoming, stored: Stored) -> Incoming:
-    """With a time that can be worked with. A sender's clock may be years wrong: then when we received it counts, for
-    its place in the thread, its term and whether it reopens. The original tells the sender's own time."""
-    received = stored.delivery.received_at
-    if stored.delivery.meta.get("history"):
-        return replace(item, at=min(item.at, received))
-    if received - BELIEVED <= item.at <= received:
-        return item
-    note = () if received < item.at < received + SKEW else ("odd-time",)
-    return replace(item, at=received, problems=tuple(dict.fromkeys((*item.problems, *note))))
+def _arrival(stored: Stored, number: int, item: Incoming, house: Configuration) -> Arrival:
+    item = normal(item, stored.delivery.received_at, bool(stored.delivery.meta.get("history")))
+    channel_id = stored.channel_id
+    return Arrival(stored, number, item, keys(channel_id, item, house), home(channel_id, item, house))
 
 
 async def _lock_parties(connection: Connection, arrivals: Sequence[Arrival]) -> None:
@@ -66,41 +57,30 @@ async def _lock_parties(connection: Connection, arrivals: Sequence[Arrival]) -> 
     await connection.execute("select pg_advisory_xact_lock($1, k) from unnest($2::int[]) as k", PARTY_LOCK, hashes)
 
 
-async def _fresh(connection: Connection, arrivals: list[Arrival], at: datetime) -> list[Arrival]:
+async def _fresh(connection: Connection, arrivals: list[Arrival], house: Configuration,
+                 at: datetime) -> list[Arrival]:
     """Without the items that are here already; one that could not be read before gets its text now."""
     # items of these deliveries, and mails under another number
     rows = await connection.fetch(
-        "select delivery_id, item, channel_id, identity, kind, id, conversation_id from message"
+        "select delivery_id, item, channel_id, identity, id, conversation_id,"
+        " kind = 'unreadable' and removed_at is null as to_mend from message"
         " where delivery_id = any($1::bigint[]) or (channel_id, identity) in"
         " (select * from unnest($2::int[], $3::text[]))",
         [arrival.stored.id for arrival in arrivals], [arrival.stored.channel_id for arrival in arrivals],
-        [clean(arrival.incoming.identity) or None for arrival in arrivals])
+        [arrival.incoming.identity or None for arrival in arrivals])
     items = {(row["delivery_id"], row["item"]): row for row in rows}
     identities = {(row["channel_id"], row["identity"]) for row in rows if row["identity"]}
     fresh = []
     for arrival in arrivals:
         known = items.get((arrival.stored.id, arrival.item))
-        identity = (arrival.stored.channel_id, clean(arrival.incoming.identity))
-        if known and known["kind"] == "unreadable" and "unreadable" not in arrival.incoming.problems:
-            await _mend(connection, known, arrival, at)
+        identity = (arrival.stored.channel_id, arrival.incoming.identity)
+        if known and known["to_mend"] and "unreadable" not in arrival.incoming.problems:
+            arrival.message_id, arrival.conversation_id = known["id"], known["conversation_id"]
+            await mend(connection, arrival, identity[1] if identity not in identities else None, house, at)
         elif not known and not (identity[1] and identity in identities):
             identities.add(identity)
             fresh.append(arrival)
     return fresh
-
-
-async def _mend(connection: Connection, known: Any, arrival: Arrival, at: datetime) -> None:
-    item = arrival.incoming
-    # the parser can read it now
-    await connection.execute(
-        "update message set kind = $2, subject = $3, body = $4, quoted = $5, html = $6, author_kind = $7,"
-        " author_address = $8, author_name = $9, problems = $10 where id = $1",
-        known["id"], str(item.kind), clean(item.subject), clean(item.text), clean(item.quoted), clean(item.html),
-        item.author.kind, clean(item.author.address), clean(item.author.name), list(item.problems))
-    before = (await conversation.lock(connection, [known["conversation_id"]]))[known["conversation_id"]]
-    after = replace(before, problem="", subject=clean(item.subject)[:500], excerpt=excerpt(item.text),
-                    author=name(item), version=before.version + 1)
-    await conversation.change(connection, before, after, Draft("received", at, message_id=known["id"]))
 
 
 def _is_proof(item: Incoming, secret: bytes) -> bool:
@@ -111,7 +91,7 @@ def _is_proof(item: Incoming, secret: bytes) -> bool:
 
 async def _not_ours(connection: Connection, arrivals: list[Arrival], at: datetime) -> list[Arrival]:
     """Our own replies come back in the sent folder: they prove that an uncertain one did go out."""
-    sent = {short(arrival.incoming.external_id) for arrival in arrivals if arrival.incoming.direction == "out"}
+    sent = {arrival.incoming.external_id for arrival in arrivals if arrival.incoming.direction == "out"}
     if not sent:
         return arrivals
     # replies that were written here
@@ -123,7 +103,7 @@ async def _not_ours(connection: Connection, arrivals: list[Arrival], at: datetim
             await _proved(connection, row, at)
     ours = {row["external_id"] for row in rows}
     return [arrival for arrival in arrivals
-            if not (arrival.incoming.direction == "out" and short(arrival.incoming.external_id) in ours)]
+            if not (arrival.incoming.direction == "out" and arrival.incoming.external_id in ours)]
 
 
 async def _proved(connection: Connection, row: Any, at: datetime) -> None:

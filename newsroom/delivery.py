@@ -15,12 +15,12 @@ import asyncpg
 
 from connectors import Delivery, DeliveryKey
 from newsroom.database import Connection, Database
+from newsroom.incoming import indexable
 
 LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that look alike; 10 of them are 49 bits
 REFERENCE_LENGTH = 10  # fits Open Klant's referentienummer
 BATCH = 500  # deliveries in one commit
 CLAIM_BYTES = 20_000_000  # of raw deliveries read in one transaction
-LONGEST_KEY = 1000  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ async def store(connection: Connection, items: Sequence[tuple[int, Delivery]],
     those bytes are stored too, under a key of their own, so that nothing is swallowed; unless `strict`: an API
     answers 409 and its caller still has them.
     """
-    rows = [(channel_id, item.key[:LONGEST_KEY], hashlib.sha256(item.body).digest(), item.content_type,
+    rows = [(channel_id, indexable(item.key), hashlib.sha256(item.body).digest(), item.content_type,
              dict(item.meta), item.body, item.received_at, new_reference()) for channel_id, item in items]
     found = await _insert(connection, rows)
     receipts: list[Receipt] = []
@@ -89,8 +89,8 @@ async def store(connection: Connection, items: Sequence[tuple[int, Delivery]],
 
 def under_own_key(item: Delivery) -> Delivery:
     """The same delivery under a key that holds its hash, for the second one with other bytes."""
-    key = item.key[:LONGEST_KEY]
-    return Delivery(DeliveryKey(f"{key[:900]}#{hashlib.sha256(item.body).hexdigest()}"), item.body, item.received_at,
+    key = indexable(item.key)
+    return Delivery(DeliveryKey(f"{key}#{hashlib.sha256(item.body).hexdigest()}"), item.body, item.received_at,
                     item.content_type, {**item.meta, "same_key_other_bytes": key})
 
 

@@ -7,15 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from connectors import Author, Incoming, Kind
+from connectors import Attachment, Author, Incoming, Kind
 from newsroom import contact, conversation, message, triage
 from newsroom.conversation import EXCERPT, Conversation, facets
 from newsroom.database import Connection
 from newsroom.event import Draft, record
 from newsroom.message import Message
-from newsroom.placement import Arrival, Configuration, Key, Placement, clean, resident
-
-LONGEST = 2_000_000  # characters of a text or HTML body that are kept beside the original
+from newsroom.placement import Arrival, Configuration, Key, Placement, resident
 
 
 async def write(connection: Connection, arrivals: Sequence[Arrival], placement: Placement, house: Configuration,
@@ -31,8 +29,7 @@ async def write(connection: Connection, arrivals: Sequence[Arrival], placement: 
     drafts = _settle(placement, sums, sums, {}, house, at)
     await conversation.insert(connection, [placement.rows[id] for id in sorted(fresh)])
     await message.insert(connection, messages)
-    await message.attach(connection, [(arrival.message_id, place, item) for arrival in spoken
-                                      for place, item in enumerate(arrival.incoming.attachments)])
+    await message.attach(connection, _files(spoken))
     await _copied(connection, [arrival for arrival in arrivals if arrival.copy])
     for loser, survivor in placement.joined.items():
         await triage.absorb(connection, loser, survivor)
@@ -41,6 +38,28 @@ async def write(connection: Connection, arrivals: Sequence[Arrival], placement: 
     await _take_part(connection, arrivals)
     bounced = await _bounced(connection, arrivals)
     await record(connection, drafts + await _save(connection, placement, sums.keys(), bounced, house, at))
+
+
+async def mend(connection: Connection, arrival: Arrival, identity: str | None, house: Configuration,
+               at: datetime) -> None:
+    """What could not be read before can be now: its card gets what it lacked, and stays where it is. `identity` when
+    no other message has it."""
+    item, id = arrival.incoming, arrival.conversation_id
+    await message.save(connection, [replace(_message(arrival), identity=identity or None)])
+    await message.attach(connection, _files([arrival]))
+    # answers to it come here, as far as they go nowhere yet
+    await connection.executemany(
+        "insert into thread_key (channel_id, reference, party, conversation_id) values ($1, $2, $3, $4)"
+        " on conflict do nothing", [(*key, id) for key in arrival.keys])
+    await _take_part(connection, [arrival])
+    person = resident(item)
+    known = await contact.of(connection, [person], at)
+    before = (await conversation.lock(connection, [id]))[id]
+    row = replace(before, problem="", subject=item.subject[:500], author=name(item),
+                  contact_id=known.get((person.kind, person.address), (before.contact_id, False))[0])
+    placement = Placement(rows={id: row}, before={id: before})
+    drafts = await _save(connection, placement, (), {}, house, at)
+    await record(connection, [replace(draft, message_id=arrival.message_id) for draft in drafts])
 
 
 async def give_keys(connection: Connection, owners: Sequence[tuple[Key, int]]) -> None:
@@ -59,13 +78,13 @@ async def give_keys(connection: Connection, owners: Sequence[tuple[Key, int]]) -
 
 def excerpt(text: str) -> str:
     """The first words, for the card."""
-    return " ".join(clean(text[:EXCERPT * 4]).split())[:EXCERPT]
+    return " ".join(text[:EXCERPT * 4].split())[:EXCERPT]
 
 
 def name(item: Incoming) -> str:
     """What the card calls the resident."""
     person = resident(item)
-    return clean(person.name or person.address)[:200]
+    return (person.name or person.address)[:200]
 
 
 def _message(arrival: Arrival) -> Message:
@@ -74,17 +93,17 @@ def _message(arrival: Arrival) -> Message:
     return Message(
         arrival.message_id, arrival.conversation_id, arrival.channel_id, item.direction, item.at,
         delivery_id=stored.id, item=arrival.item, kind="unreadable" if unreadable else str(item.kind),
-        external_id=clean(item.external_id)[:1000], identity=clean(item.identity) or None, copy_of=item.copy_of or None,
-        author_kind=item.author.kind, author_address=clean(item.author.address), author_name=clean(item.author.name),
-        recipients=_clean_people(message.recipients_of(item.to, item.cc, (), item.reply_to)), public=item.public,
-        subject=clean(item.subject), body=clean(item.text[:LONGEST]), quoted=clean(item.quoted[:LONGEST]),
-        html=clean(item.html[:LONGEST]), details=[[clean(label), clean(value)] for label, value in item.details],
-        auto_reply=item.auto_reply, problems=list(item.problems),
-        answers_to=[clean(reference)[:1000] for reference in item.answers_to[-100:]], source_url=clean(item.source_url))
+        external_id=item.external_id, identity=item.identity or None, copy_of=item.copy_of or None,
+        author_kind=item.author.kind, author_address=item.author.address, author_name=item.author.name,
+        recipients=message.recipients_of(item.to, item.cc, (), item.reply_to), public=item.public,
+        subject=item.subject, body=item.text, quoted=item.quoted, html=item.html, details=list(map(list, item.details)),
+        auto_reply=item.auto_reply, problems=list(item.problems), answers_to=list(item.answers_to),
+        source_url=item.source_url)
 
 
-def _clean_people(recipients: dict[str, list]) -> dict[str, list]:
-    return {kind: [[clean(part) for part in person] for person in people] for kind, people in recipients.items()}
+def _files(arrivals: Sequence[Arrival]) -> list[tuple[int, int, Attachment]]:
+    return [(arrival.message_id, place, item) for arrival in arrivals
+            for place, item in enumerate(arrival.incoming.attachments)]
 
 
 async def _name_strangers(connection: Connection, placement: Placement, fresh: set[int], at: datetime) -> None:
@@ -111,7 +130,7 @@ async def _take_part(connection: Connection, arrivals: Sequence[Arrival]) -> Non
         authors: Sequence[Author] = [item.author] if item.direction == "in" else [*item.to, *item.cc]
         for author in authors:
             if author.address and item.kind != Kind.BOUNCE:
-                people[arrival.conversation_id, author.kind, clean(author.address)] = clean(author.name)
+                people[arrival.conversation_id, author.kind, author.address] = author.name
     if people:
         rows = [(*key, name) for key, name in sorted(people.items())]
         # who wrote, or whom a colleague wrote to
@@ -133,7 +152,7 @@ async def _bounced(connection: Connection, arrivals: Sequence[Arrival]) -> dict[
         row = await connection.fetchrow(
             "update message set send_state = 'bounced', send_note = $3 where external_id = any($1::text[])"
             " and channel_id = $2 and client_id is not null and send_state in ('sent', 'unknown', 'sending')"
-            " returning id, conversation_id", list(item.answers_to), arrival.stored.channel_id, clean(note))
+            " returning id, conversation_id", list(item.answers_to), arrival.stored.channel_id, note)
         if row:
             found[row["conversation_id"]] = row["id"]
     return found

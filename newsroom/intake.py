@@ -56,6 +56,7 @@ class Intake:
         self._bell = asyncio.Event()
         self._house: Configuration | None = None
         self._house_at = 0.0
+        self._claimed: dict[bool, int] = {}  # the first delivery of the last batch of each lane
 
     def wake(self) -> None:
         self._bell.set()
@@ -84,8 +85,7 @@ class Intake:
             except Exception as error:
                 if is_away(error):
                     raise
-                log.warning("batch refused, one by one", error=type(error).__name__, limit=limit)
-                return await self._one_by_one(slow)
+                return await self._half(slow, limit, error)
         raise AssertionError("unreachable")
 
     async def _lane(self, slow: bool) -> None:
@@ -112,22 +112,23 @@ class Intake:
         except TimeoutError:
             pass
 
-    async def _one_by_one(self, slow: bool) -> int:
-        """A delivery that cannot be written becomes a card of its own and blocks no other."""
-        try:
-            return await self._batch(slow, 1)
-        except Exception as error:
-            if is_away(error) or isinstance(error, RETRY):
-                raise
-            return await self._batch(slow, 1, refuse=True)
+    async def _half(self, slow: bool, limit: int, error: Exception) -> int:
+        """One delivery that cannot be written spoils its batch: halves find it in a few steps. Alone, it becomes a
+        card of its own and blocks no other."""
+        log.warning("batch refused", error=type(error).__name__, limit=limit)
+        if slow or limit == 1:
+            return await self._batch(slow, 1, refuse=self._claimed.get(slow))
+        return await self.step(slow, limit // 2)
 
-    async def _batch(self, slow: bool, limit: int, refuse: bool = False) -> int:
+    async def _batch(self, slow: bool, limit: int, refuse: int | None = None) -> int:
+        """`refuse` is the delivery that cannot be written, unless another worker has it by now."""
         async with self._database.transaction() as connection:
             claimed = await delivery.claim(connection, limit, slow)
             if not claimed:
                 return 0
-            found = [Read(_bare(one), [unreadable(one, "refused")]) for one in claimed] if refuse else \
-                await self._read(claimed, quick=not slow)
+            self._claimed[slow] = claimed[0].id
+            found = [Read(_bare(one), [unreadable(one, "refused")]) for one in claimed] \
+                if refuse == claimed[0].id else await self._read(claimed, quick=not slow)
             await self._write(connection, found)
         self._committed()
         return len(found)

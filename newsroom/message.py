@@ -85,6 +85,11 @@ async def insert(connection: Connection, rows: Sequence[Message]) -> None:
     await connection.execute(INSERT, list(rows))
 
 
+async def save(connection: Connection, rows: Sequence[Message]) -> None:
+    """Write whole rows that are there already."""
+    await connection.execute(SAVE, list(rows))
+
+
 async def attach(connection: Connection, files: Sequence[tuple[int, int, Attachment]]) -> None:
     """Store `(message_id, place, attachment)`: each distinct content once."""
     if not files:
@@ -170,3 +175,5 @@ def recipients_of(to: Sequence[Any] = (), cc: Sequence[Any] = (), bcc: Sequence[
 NAMES = ", ".join(COLUMNS)
 INSERT = ("insert into message (" + NAMES + ") overriding system value select " + NAMES
           + " from json_populate_recordset(null::message, $1)")
+SAVE = ("update message set (" + NAMES.removeprefix("id, ") + ") = (" + ", ".join("new." + name for name in COLUMNS[1:])
+        + ") from json_populate_recordset(null::message, $1) as new where message.id = new.id")

@@ -20,6 +20,8 @@ QUICK_SECONDS = 0.5  # longer: the slow lane, so that the others go on
 CPU_SECONDS = 10  # of one delivery, in the slow lane
 WALL_SECONDS = 20.0  # of one delivery, in the slow lane: the machine may be busy
 MEMORY_BYTES = 768 * 2**20  # address space of a child
+ANSWER_BYTES = 256 * 2**20  # of one child; a batch of deliveries is at most 20 MB, or one larger delivery
+PROGRAM = "from newsroom.parser import main; main()"
 LENGTH = struct.Struct(">Q")
 
 
@@ -32,6 +34,10 @@ class Unreadable:
 
 class Slow(Exception):
     """Not read within QUICK_SECONDS; the child is gone."""
+
+
+class CannotStart(OSError):
+    """No child could be made: the machine has no room. Nothing is wrong with the delivery."""
 
 
 class Parsers:
@@ -55,6 +61,9 @@ class Parsers:
             if quick:
                 raise Slow from None
             return [Unreadable("too_slow")] * len(deliveries)
+        except CannotStart:
+            child.kill()
+            raise
         except (EOFError, OSError, asyncio.IncompleteReadError, pickle.UnpicklingError):
             child.kill()  # killed by its limits
             if quick:
@@ -84,15 +93,20 @@ class _Child:
             process.stdin.write(LENGTH.pack(len(data)) + data)
             await process.stdin.drain()
             size = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))[0]
+            if size > ANSWER_BYTES:
+                raise EOFError("the answer is too large")
             answer = await process.stdout.readexactly(size)
         return pickle.loads(answer)  # noqa: S301 - our own child, and no data of the sender chooses its classes
 
     async def _start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", "from newsroom.parser import main; main()", stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, limit=2**26, start_new_session=True)  # Ctrl-C is the parent's to handle
-        async with asyncio.timeout(WALL_SECONDS):
-            await self._process.stdout.readexactly(1)  # it has imported what it needs; that time is not the mail's
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", PROGRAM, stdin=subprocess.PIPE, stdout=subprocess.PIPE, limit=2**26,
+                start_new_session=True)  # Ctrl-C is the parent's to handle
+            async with asyncio.timeout(WALL_SECONDS):
+                await self._process.stdout.readexactly(1)  # it has imported what it needs; that is not the mail's time
+        except (OSError, EOFError) as error:  # a time-out is an OSError
+            raise CannotStart("no parser could be started") from error
 
     def kill(self) -> None:
         if self._process is not None and self._process.returncode is None:

@@ -18,7 +18,7 @@ from newsroom.reply import read_token
 from newsroom.term import Terms
 
 NUMBER = re.compile(r"\b[2-9A-HJKMNP-Z]{10}\b")  # a reference in a subject: only ever a suggestion
-MOST_REFERENCES = 100
+MOST_PARTIES = 50  # of one message, that may answer it
 
 Key = tuple[int, str, str]
 
@@ -77,10 +77,10 @@ async def configuration(connection: Connection, secret: bytes) -> Configuration:
 
 def keys(channel_id: int, item: Incoming, house: Configuration) -> list[Key]:
     """The keys of a message: each of its references for each of its parties, in its mailbox and its home."""
-    people = [item.author] if item.direction == "in" else [*item.to, *item.cc]
-    references = dict.fromkeys([item.external_id, *item.answers_to[-MOST_REFERENCES:]])
+    people = [item.author] if item.direction == "in" else [*item.to, *item.cc][:MOST_PARTIES]
+    references = dict.fromkeys([item.external_id, *item.answers_to])
     places = dict.fromkeys([channel_id, home(channel_id, item, house)])
-    return [(place, short(reference), name) for place in places for person in people if (name := party(person))
+    return [(place, reference, name) for place in places for person in people if (name := party(person))
             for reference in references if reference]
 
 
@@ -94,15 +94,6 @@ def home(channel_id: int, item: Incoming, house: Configuration) -> int:
         if id and wall(id, house) == wall(channel_id, house):
             return id
     return channel_id
-
-
-def short(reference: str) -> str:
-    return clean(reference)[:500]
-
-
-def clean(text: str) -> str:
-    """Text that PostgreSQL can hold: no NUL, no half surrogates."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
 
 
 async def place(connection: Connection, arrivals: Sequence[Arrival], house: Configuration,
@@ -214,11 +205,11 @@ def _new(placement: Placement, id: int, arrival: Arrival, house: Configuration, 
     state = "spam" if blocked or meta.get("spam") else "closed" if meta.get("history") else "new"
     placement.rows[id] = Conversation(
         id, item_reference(arrival.stored.reference, arrival.item), channel_id, item.at, item.at,
-        subject=clean(item.subject)[:500], state=state, closed_at=item.at if state == "closed" else None, team_id=team,
+        subject=item.subject[:500], state=state, closed_at=item.at if state == "closed" else None, team_id=team,
         visibility=access.visibility(id, team, team in house.restricted, False), public=item.public,
         priority=int(meta.get("priority") or conversation.NORMAL),
         labels=sorted({int(part) for part in (meta.get("labels") or "").split(",") if part}),
-        contact_id=contact_id, author=clean(person.name or person.address)[:200], follows=follows, version=0)
+        contact_id=contact_id, author=(person.name or person.address)[:200], follows=follows, version=0)
     placement.before[id] = None
     return id
 
@@ -226,7 +217,7 @@ def _new(placement: Placement, id: int, arrival: Arrival, house: Configuration, 
 async def _suggest(connection: Connection, placement: Placement) -> None:
     """A stranger with a true reference, or a number in the subject: "hoort mogelijk bij", for a person to decide."""
     fresh = {id: arrivals[0] for id, arrivals in placement.items.items() if placement.before.get(id) is None}
-    references = {id: [short(r) for r in (a.incoming.external_id, *a.incoming.answers_to)] for id, a in fresh.items()}
+    references = {id: [a.incoming.external_id, *a.incoming.answers_to] for id, a in fresh.items()}
     numbers = {id: NUMBER.findall(a.incoming.subject.upper()) for id, a in fresh.items()}
     if not any(len(found) > 1 for found in references.values()) and not any(numbers.values()):
         return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -83,23 +82,6 @@ async def test_one_bad_delivery_in_a_batch_of_good_ones_fails_alone(db):
     results = await asyncio.gather(*(writer.put(channel, item) for item in
                                      [paper("1", mail("m1")), bad, paper("3", mail("m3"))]), return_exceptions=True)
     assert [isinstance(result, Exception) for result in results] == [False, True, False]
-
-
-async def test_what_cannot_be_read_is_a_card_with_its_original(db):
-    channel = await add_channel(db)
-    receipts = await receive(db, channel, paper("1", raw=b"\xff not json"), paper("2", mail("m2")))
-    found = await rows(db, "select reference, problem from conversation order by id")
-    assert found == [{"reference": receipts[0].reference, "problem": "unreadable"},
-                     {"reference": receipts[1].reference, "problem": ""}]
-    async with db.connection() as connection:
-        assert await delivery.original(connection, receipts[0].id, 0, 100) == b"\xff not json"
-
-
-async def test_text_that_the_database_refuses_is_cleaned_or_shown(db):
-    channel = await add_channel(db)
-    await receive(db, channel, paper("1", mail("m1", subject="nul \x00 en half \ud800", text="\x00")))
-    found = await rows(db, "select subject from conversation")
-    assert found == [{"subject": "nul  en half ?"}]
 
 
 async def test_an_answer_joins_and_a_stranger_with_the_reference_does_not(db):
@@ -251,28 +233,6 @@ async def test_an_answer_within_a_month_reopens_and_later_starts_a_sequel(db):
     await receive(db, channel, paper("3", mail("m3", ANNA, "m2", at=40 * 86400)))
     found = await rows(db, "select state, follows is not null as follows from conversation order by id")
     assert found == [{"state": "closed", "follows": False}, {"state": "new", "follows": True}]
-
-
-@pytest.mark.parametrize("clock", [-365 * 30, -3, 1, 365 * 60], ids=lambda days: f"{days} days")
-async def test_a_senders_wrong_clock_changes_no_place_in_the_thread(db, clock):
-    channel, sanne = await add_channel(db), await add_account(db, "Sanne", "webcare")
-    receipt, = await receive(db, channel, paper("1", mail("m1")))
-    async with db.transaction() as connection:
-        row = await find(connection, receipt.reference, sanne, lock=True)
-        await triage.move(connection, row, By(sanne.account_id, START + timedelta(hours=2)), "waiting", "new")
-    late = paper("2", mail("m2", ANNA, "m1", at=clock * 86400), received=START + timedelta(hours=3))
-    await receive(db, channel, late)
-    found, = await rows(db, "select state, last_at, waiting_since, due_at from conversation")
-    assert (found["state"], found["last_at"]) == ("new", late.received_at)
-    assert START <= found["waiting_since"] <= late.received_at < found["due_at"]
-    found, = await rows(db, "select at, problems from message where external_id = 'm2'")
-    assert (found["at"], found["problems"]) == (late.received_at, ["odd-time"])
-
-
-async def test_a_mail_that_waited_a_day_keeps_its_time(db):
-    channel = await add_channel(db)
-    await receive(db, channel, paper("1", mail("m1"), received=START + timedelta(hours=30)))
-    assert await rows(db, "select at, problems from message") == [{"at": START, "problems": []}]
 
 
 async def test_an_automatic_answer_is_shown_and_starts_no_clock(db):
