@@ -25,14 +25,16 @@ ASKS = (Limit(5, 60), Limit(30, 3600))  # such requests from one place
 
 
 async def start(request: web.Request, email: str) -> int:
-    """Count a try. Returns 0, or the seconds to wait."""
+    """Count a try. Returns 0, or the seconds to wait. What one limit refuses does not count for the next: one person
+    who goes on guessing does not keep colleagues in the same office out."""
     at, place = now(request), network_of(request[ADDRESS])
+    here, office, anywhere = _keys(email, place)
     async with request.app[DATABASE].connection() as connection:
-        waits = [await limit.take(connection, key, limits, at) for key, limits in _keys(email, place)[:2]]
-        anywhere = await limit.take(connection, *_keys(email, place)[2], at)
-        if anywhere and not await audit.known_place(connection, email, place, at - KNOWN):
-            waits.append(anywhere)
-    return max(waits)
+        wait = await limit.take(connection, *here, at) or await limit.take(connection, *office, at)
+        if wait:
+            return wait
+        wait = await limit.take(connection, *anywhere, at)
+        return 0 if wait and await audit.known_place(connection, email, place, at - KNOWN) else wait
 
 
 async def right(request: web.Request, email: str) -> None:

@@ -126,6 +126,13 @@ async def test_many_guesses_at_once_are_judged_five_times(db, client, monkeypatc
     assert 5 == len(judged)
 
 
+async def test_who_goes_on_guessing_does_not_keep_a_colleague_out(db, client):
+    await add_person(db, "Noor", "webcare")
+    for n in range(30):
+        await Browser(client).sign_in("bas@voorbeeldstad.example", f"gok {n}")
+    assert 303 == (await Browser(client).sign_in(NOOR)).status
+
+
 async def test_idle_people_are_signed_out_and_go_on_where_they_were(db, browser, clock):
     await add_person(db, "Noor", "webcare")
     await browser.sign_in(NOOR)
