@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from newsroom import conversation, triage
+from newsroom import conversation, removal, triage
 from newsroom.access import Forbidden, Permission, Scope
 from newsroom.conversation import Conversation, NotFound
 from newsroom.database import RETRY, Connection, Database
@@ -132,7 +132,7 @@ VERBS: dict[str, Verb] = {
     "seal": Verb("seal", lambda c, row, by, a: triage.seal(c, row, by, _ints(a.get("readers")))),
     "spam": Verb("work", lambda c, row, by, a: triage.spam(c, row, by, a.get("block") in (True, "1", "on"))),
     "not_spam": Verb("work", lambda c, row, by, a: triage.not_spam(c, row, by)),
-    "remove": Verb("triage", lambda c, row, by, a: triage.remove(c, row, by, int(a["message"]), a["reason"])),
+    "remove": Verb("triage", lambda c, row, by, a: removal.remove(c, row, by, int(a["message"]), a["reason"])),
     "join": Verb("triage", lambda c, row, by, a: triage.accept_suggestion(c, row, by, a.get("accept", True)
                                                                           in (True, "1", "on"))),
 }

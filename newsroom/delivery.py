@@ -199,8 +199,8 @@ async def set_slow(connection: Connection, ids: Sequence[int]) -> None:
 
 async def replay(connection: Connection, ids: Sequence[int]) -> None:
     """Have deliveries read again, after a parser was mended. Reading twice gives the same messages."""
-    # back to the start of the road
-    await connection.execute("update delivery set state = 'new' where id = any($1::bigint[])",
+    # back to the start of the road, unless a person took its bytes away
+    await connection.execute("update delivery set state = 'new' where id = any($1::bigint[]) and problem <> 'removed'",
                              list(ids))
 
 

@@ -4,6 +4,7 @@ can be worked with. Done once for every item, before anything else looks at it."
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ MOST_REFERENCES = 100  # messages that one may answer; the last ones count
 MOST_PEOPLE = 500  # of each kind that one may be addressed to; the original has them all
 INDEX_BYTES = 800  # a row of an index holds 2,704: three of these
 BELIEVED = timedelta(days=2)  # a mail may have waited this long on its way
+UNSEEN = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")  # turns gpj.exe into exe.jpg
 SKEW = timedelta(minutes=10)  # clocks differ: not worth a word
 
 
@@ -66,7 +68,8 @@ def _people(authors: tuple[Author, ...]) -> tuple[Author, ...]:
 
 
 def _file(file: Attachment) -> Attachment:
-    return replace(file, name=_line(file.name), type=_line(file.type), content_id=_line(file.content_id))
+    return replace(file, name=UNSEEN.sub("", _line(file.name)), type=_line(file.type),
+                   content_id=_line(file.content_id))
 
 
 def _line(text: str) -> str:

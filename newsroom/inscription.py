@@ -121,6 +121,11 @@ async def _copied(connection: Connection, copies: Sequence[Arrival]) -> None:
             # the other mailbox shows it too
             "insert into conversation_channel (conversation_id, channel_id) values ($1, $2) on conflict do nothing",
             sorted({(copy.conversation_id, copy.stored.channel_id) for copy in copies}))
+        await connection.executemany(
+            # its bytes go when the message goes
+            "update delivery set copy_of = (select min(id) from message where conversation_id = $2 and copy_of = $3)"
+            " where id = $1",
+            sorted((copy.stored.id, copy.conversation_id, copy.incoming.copy_of) for copy in copies))
 
 
 async def _take_part(connection: Connection, arrivals: Sequence[Arrival]) -> None:

@@ -208,25 +208,6 @@ async def not_spam(connection: Connection, row: Conversation, by: By) -> Convers
     return await _change(connection, row, after, "not_spam", by)
 
 
-async def remove(connection: Connection, row: Conversation, by: By, message_id: int, reason: str) -> Conversation:
-    """Take away the text and files of a wrongly received message, with a reason; its place stays visible."""
-    if not reason.strip():
-        raise Wrong("wrong.removal_reason")
-    # the text goes, the fact stays; the raw delivery goes with it
-    delivery = await connection.fetchrow(
-        "update message set body = '', quoted = '', html = '', subject = '', details = '[]', removed_at = $3,"
-        " removed_reason = $4 where id = $1 and conversation_id = $2 and removed_at is null returning delivery_id",
-        message_id, row.id, by.at, reason.strip()[:500])
-    if delivery is None:
-        return row
-    await connection.execute("delete from attachment where message_id = $1", message_id)
-    await connection.execute("delete from message_text where message_id = $1", message_id)
-    await connection.execute("update delivery set body = '', problem = 'removed' where id = $1",
-                             delivery["delivery_id"])
-    after = replace(row, excerpt="", subject="") if row.last_message_id == message_id else row
-    return await _change(connection, row, after, "message_removed", by, message_id)
-
-
 async def accept_suggestion(connection: Connection, row: Conversation, by: By, accept: bool) -> Conversation:
     """Answer "hoort mogelijk bij": join it to the other conversation, or say that it is not so."""
     if row.suggestion is None:

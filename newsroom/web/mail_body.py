@@ -122,6 +122,8 @@ async def original(request: web.Request) -> web.StreamResponse:
         if found.delivery_id is None or found.removed_at is not None:
             raise web.HTTPNotFound
         start = await delivery.original(connection, found.delivery_id, 0, PIECE)
+    if not start:  # removed with another message of the same delivery
+        raise web.HTTPNotFound
     ending = "json" if start[:1] in (b"{", b"[") else "eml"
     name = f"{request.match_info['reference']}-{found.id}.{ending}"
 
