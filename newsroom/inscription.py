@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors import Attachment, Author, Incoming, Kind
-from newsroom import contact, conversation, message, triage
+from newsroom import contact, conversation, message, search, triage
 from newsroom.conversation import EXCERPT, Conversation, facets
 from newsroom.database import Connection
 from newsroom.event import Draft, record
@@ -60,6 +60,7 @@ async def mend(connection: Connection, arrival: Arrival, identity: str | None, h
     placement = Placement(rows={id: row}, before={id: before})
     drafts = await _save(connection, placement, (), {}, house, at)
     await record(connection, [replace(draft, message_id=arrival.message_id) for draft in drafts])
+    await search.index_again(connection, arrival.message_id)
 
 
 async def give_keys(connection: Connection, owners: Sequence[tuple[Key, int]]) -> None:
@@ -243,8 +244,9 @@ def _sum(row: Message) -> dict[str, Any]:
     """What SUMS says of a conversation with this one message."""
     heard = row.direction == "in"
     waits = heard and not row.auto_reply and row.kind != "bounce"
+    words = row.body or " · ".join(value for _, value in row.details)
     return {"conversation_id": row.conversation_id, "first_at": row.at, "last_at": row.at, "last_id": row.id,
-            "text": row.body[:640] if heard else None, "channel_id": row.channel_id,
+            "text": words[:640] if heard else None, "channel_id": row.channel_id,
             "author": row.author_name if heard else None, "subject": row.subject or None,
             "waiting_since": row.at if waits else None, "unread": int(heard), "answered": row.direction == "out"}
 
@@ -254,8 +256,9 @@ def _sum(row: Message) -> dict[str, Any]:
 SUMS = """
 select m.conversation_id, min(m.at) as first_at, max(m.at) as last_at,
   (array_agg(m.id order by m.at desc, m.external_id desc, m.id desc))[1] as last_id,
-  (array_agg(left(m.body, 640) order by m.at desc, m.external_id desc)
-    filter (where m.direction = 'in'))[1] as text,
+  (array_agg(left(case when m.body <> '' or m.details = '[]' then m.body
+      else (select string_agg(d->>1, ' · ') from jsonb_array_elements(m.details) d) end, 640)
+    order by m.at desc, m.external_id desc) filter (where m.direction = 'in'))[1] as text,
   (array_agg(m.channel_id order by m.at, m.external_id))[1] as channel_id,
   (array_agg(m.author_name order by m.at, m.external_id) filter (where m.direction = 'in'))[1] as author,
   (array_agg(m.subject order by m.at, m.external_id) filter (where m.subject <> ''))[1] as subject,

@@ -60,6 +60,11 @@ async def index(connection: Connection, limit: int = INDEX_BATCH) -> int:
     return await connection.fetchval(INDEX, limit, INDEX_CHARACTERS)
 
 
+async def index_again(connection: Connection, message_id: int) -> None:
+    """Index a message whose words changed."""
+    await connection.execute(AGAIN, message_id, INDEX_CHARACTERS)
+
+
 async def keep_indexed(database: Database) -> None:
     """Index what comes in, until cancelled."""
     while True:
@@ -92,15 +97,19 @@ from conversation c where c.visibility = any($2::text[]) and c.state not in ('me
   and (c.reference = $3 or c.contact_id in
     (select contact_id from contact_identity where name ilike $1 or address ilike $1 limit 200))
 order by c.last_at desc limit $4"""
+# the words of a message and of the values of a form, those of its subject before the others
+WORDS = """select id, setweight(to_tsvector('newsroom', left(subject, 1000)), 'A')
+  || to_tsvector('newsroom', left(case when details = '[]' then body else body || ' ' ||
+    (select string_agg(d->>1, ' ') from jsonb_array_elements(details) d) end, $2))"""
 # messages after the last one indexed, and those that a slower transaction left behind
 INDEX = """
 with fresh as (
-  select m.id, m.subject, m.body from message m left join message_text t on t.message_id = m.id
+  select m.id, m.subject, m.body, m.details from message m left join message_text t on t.message_id = m.id
   where t.message_id is null and m.removed_at is null
     and m.id > coalesce((select max(message_id) from message_text), 0) - 10000
   order by m.id limit $1),
-made as (
-  insert into message_text (message_id, words)
-  select id, setweight(to_tsvector('newsroom', left(subject, 1000)), 'A')
-    || to_tsvector('newsroom', left(body, $2)) from fresh on conflict do nothing returning 1)
+made as (insert into message_text (message_id, words) """ + WORDS + """ from fresh on conflict do nothing returning 1)
 select count(*) from made"""
+# a message that got other words
+AGAIN = "insert into message_text (message_id, words) " + WORDS + """ from message where id = $1
+on conflict (message_id) do update set words = excluded.words"""

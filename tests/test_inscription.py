@@ -13,6 +13,7 @@ ITEMS = [
     {"id": "m1", "from": "anna@post.example", "auto": True},
     {"id": "m1", "from": "daemon@post.example", "kind": "bounce", "answers": ["never"], "subject": "Terug"},
     {"id": "m1", "from": "anna@post.example", "kind": "not_understood", "text": "?"},
+    {"id": "m1", "from": "", "details": [["Straat", "Dorpsstraat 4"], ["Leeg", ""], ["Veel", "é" * 700]]},
     {"id": "m1", "from": US, "direction": "out", "to": ["anna@post.example"], "subject": "Re: Afval"},
 ]
 
