@@ -30,6 +30,7 @@ SUBSCRIPTIONS = 3  # conversations whose thread a socket follows
 log = structlog.get_logger()
 encode = msgspec.json.Encoder().encode
 Rendered = dict[str, Any]
+Audience = tuple[frozenset[str], str, frozenset[int]]
 
 
 class Render(Protocol):
@@ -52,20 +53,21 @@ class Socket(Protocol):
     def close(self, code: int) -> None: ...
 
 
-@dataclass(slots=True, eq=False)
 class Viewer:
-    """One open board: where it is, what it may see, what it follows."""
+    """One open board: where it is, what it may see, what it follows. Its audience, (classes, language, ids of
+    conversations), decides which frame it gets."""
 
-    socket: Socket
-    scope: Scope
-    language: str
-    position: int
-    follows: frozenset[int] = frozenset()  # conversation ids
-    busy: bool = False  # a catch-up of its own is under way
+    __slots__ = ("socket", "position", "audience", "busy")
 
-    @property
-    def audience(self) -> tuple[frozenset[str], str, frozenset[int]]:
-        return self.scope.classes, self.language, self.follows
+    def __init__(self, socket: Socket, scope: Scope, language: str, position: int):
+        self.socket = socket
+        self.position = position
+        self.audience: Audience = (scope.classes, language, frozenset())
+        self.busy = False  # a catch-up of its own is under way
+
+    def follow(self, ids: frozenset[int]) -> None:
+        """Hear of the threads of these conversations, and of no others."""
+        self.audience = (*self.audience[:2], ids)
 
 
 @dataclass(slots=True)
@@ -140,19 +142,23 @@ class Feed:
 
     def tell(self, news: News) -> None:
         """Move the head to the end of `news`; write it to everybody at its start, and bring up who was behind."""
-        self.head = news.end
-        frames: dict[tuple, bytes] = {}
-        behind = []
+        start, end = news.start, news.end
+        self.head = end
+        frames: dict[Audience, tuple[Audience, bytes]] = {}
+        behind, last, made = [], None, b""
         for viewer in self.viewers:
-            if viewer.position != news.start:
+            if viewer.position != start:
                 behind.append(viewer)
                 continue
             audience = viewer.audience
-            made = frames.get(audience)
-            if made is None:
-                made = frames[audience] = self.frame(audience, news)
+            if audience is not last:
+                if audience not in frames:
+                    frames[audience] = audience, self.frame(audience, news)
+                # equal ones become the same one, so that thousands are told apart without comparing sets
+                last, made = frames[audience]
+                viewer.audience = last
             if viewer.socket.write(made):  # else behind: only its position is kept
-                viewer.position = news.end
+                viewer.position = end
         for viewer in behind:
             self.catch_up(viewer)
 
@@ -187,13 +193,13 @@ class Feed:
 
     async def _read(self, connection: Connection, start: int, end: int, events: list[Event]) -> News:
         ids = {one.conversation_id for one in events if one.conversation_id}
-        followed = frozenset().union(*(viewer.follows for viewer in self.viewers)) & ids
+        followed = frozenset().union(*(viewer.audience[2] for viewer in self.viewers)) & ids
         message_ids = [one.message_id for one in events if one.message_id and one.conversation_id in followed]
         return News(start, end, events, await conversation.load(connection, list(ids)),
                     await board.names(connection), await message.get(connection, message_ids),
                     await message.files(connection, message_ids))
 
-    def frame(self, audience: tuple[frozenset[str], str, frozenset[int]], news: News) -> bytes:
+    def frame(self, audience: Audience, news: News) -> bytes:
         """The frame for everybody who sees these classes, in this language, following these conversations."""
         classes, language, follows = audience
         entries = [entry for id, (before, after) in _changes(news.events).items()

@@ -74,7 +74,7 @@ class Client:
     def close(self, code: int) -> None: ...
 
 
-async def open_board(feed: Feed, db, who: Scope, **more) -> tuple[Viewer, Client]:
+async def open_board(feed: Feed, db, who: Scope, follows: frozenset[int] = frozenset()) -> tuple[Viewer, Client]:
     """A page and its socket: cards and position from one snapshot."""
     async with db.snapshot() as connection:
         page = await board.read(connection, who, Filter(), START, limit=10_000)
@@ -82,7 +82,8 @@ async def open_board(feed: Feed, db, who: Scope, **more) -> tuple[Viewer, Client
     for rows in page.cards.values():
         for row in rows:
             client.cards[row.reference] = {"v": row.version, "h": Plain().card(row, None, "nl"), "state": row.state}
-    viewer = Viewer(client, who, "nl", page.position, **more)
+    viewer = Viewer(client, who, "nl", page.position)
+    viewer.follow(follows)
     feed.viewers.add(viewer)
     return viewer, client
 

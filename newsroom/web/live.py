@@ -39,11 +39,13 @@ def routes(add: Routes) -> None:
 class Board:
     """One socket, as the feed sees it."""
 
-    __slots__ = ("_response", "_transport", "viewer", "account_id", "session_hash")
+    __slots__ = ("_response", "_transport", "_protocol", "viewer", "account_id", "session_hash")
 
-    def __init__(self, response: web.WebSocketResponse, request: web.Request):
+    def __init__(self, response: web.WebSocketResponse, request: web.Request, transport: asyncio.Transport):
         self._response = response
-        self._transport = request.transport
+        self._transport = transport
+        self._protocol = request.protocol
+        transport.set_write_buffer_limits(BEHIND_BYTES)  # over it the protocol is told to pause: that is "behind"
         self.viewer: Viewer | None = None
         self.account_id = request[SCOPE].account_id
         self.session_hash = request[SESSION].token_hash
@@ -54,21 +56,18 @@ class Board:
         Writing straight to the transport, beside aiohttp's own writer, is sound because that writer never leaves
         half a frame and compression is off on this socket.
         """
-        transport = self._transport
-        if self._response.closed or transport is None or transport.is_closing():
+        if self._response.closed:
             return False
-        waiting = transport.get_write_buffer_size()
-        if waiting > CUT_BYTES:
-            self.close(COME_BACK)
-        if waiting > BEHIND_BYTES:
+        if self._protocol.writing_paused:
+            if self._transport.get_write_buffer_size() > CUT_BYTES:
+                self.close(COME_BACK)
             return False
-        transport.write(frame(text))
+        self._transport.write(frame(text))
         return True
 
     def has_room(self) -> bool:
         """Whether `write` would write now."""
-        transport = self._transport
-        return transport is not None and transport.get_write_buffer_size() <= BEHIND_BYTES
+        return not self._protocol.writing_paused
 
     def close(self, code: int) -> None:
         with suppress(RuntimeError):
@@ -79,8 +78,7 @@ class Board:
         with suppress(ConnectionError, TimeoutError):
             async with asyncio.timeout(1):
                 await self._response.close(code=code)
-        if self._transport is not None:
-            self._transport.abort() if code == COME_BACK else self._transport.close()
+        self._transport.abort() if code == COME_BACK else self._transport.close()
 
 
 _closing: set[asyncio.Task] = set()
@@ -102,7 +100,9 @@ async def live(request: web.Request) -> web.StreamResponse:
     check_origin(request)
     response = web.WebSocketResponse(compress=False, max_msg_size=LONGEST_FRAME, autoping=True, timeout=1.0)
     await response.prepare(request)
-    board, feed = Board(response, request), request.app[FEED]
+    if request.transport is None:  # gone already
+        return response
+    board, feed = Board(response, request, request.transport), request.app[FEED]
     epoch, position = _since(request.query.get("since", ""))
     stale = epoch != feed.epoch or position > feed.head
     board.viewer = Viewer(board, request[SCOPE], language_of(request), feed.head if stale else position)
@@ -175,7 +175,7 @@ async def _heard(request: web.Request, board: Board, text: str) -> None:
     except (msgspec.DecodeError, AttributeError, TypeError, UnicodeError):
         return
     if wanted is not None:
-        board.viewer.follows = await _visible(request.app[DATABASE], request[SCOPE], wanted)
+        board.viewer.follow(await _visible(request.app[DATABASE], request[SCOPE], wanted))
 
 
 async def _visible(database: Database, scope: access.Scope, references: list[str]) -> frozenset[int]:

@@ -43,11 +43,11 @@ class Stage:
 
 @asynccontextmanager
 async def stage_of(db):
-    async with site(db, live.routes, clock=lambda: datetime.now(UTC)) as client:
+    feed = Feed(db, Plain(), lambda id: live.rights_changed(client.server.app, id))
+    await feed.start()
+    more = {FEED: feed, SOCKETS: set()}
+    async with site(db, live.routes, clock=lambda: datetime.now(UTC), more=more) as client:
         app = client.server.app
-        feed = Feed(db, Plain(), lambda id: live.rights_changed(app, id))
-        await feed.start()
-        app[FEED], app[SOCKETS] = feed, set()
         tasks = [asyncio.create_task(feed.run()), asyncio.create_task(live.keep_alive(app))]
         try:
             yield Stage(db, client, feed)
