@@ -13,7 +13,7 @@ import * as time from "./time.js";
 import { openMenu, run } from "./verbs.js";
 import { t } from "./words.js";
 
-const FLUSH = 200; // milliseconds in which others' changes are taken together
+const FLUSH = 200; // milliseconds between others' changes: what comes sooner is taken together
 const OWN = 10_000; // an answer to what we did comes within this
 
 export const root = document.getElementById("board");
@@ -23,6 +23,7 @@ export const places = new Places(root, store);
 const keys = new Keys(places);
 const queue = new Map(); // reference -> entry, what happened since the last flush taken together
 let timer = 0;
+let flushed = 0;
 let pausedAt = 0;
 const follows = [];
 
@@ -63,13 +64,13 @@ function enqueue(entry) {
   queue.delete(entry.id);
   queue.set(entry.id, before ? { ...entry, b: before.b } : entry);
   if (isOwn(entry.id)) flush(new Map([[entry.id, queue.get(entry.id)]]));
-  else timer ||= setTimeout(() => flush(), FLUSH);
+  else timer ||= setTimeout(() => flush(), Math.max(0, flushed + FLUSH - performance.now()));
 }
 
 const isOwn = (id) => performance.now() - (own.get(id) ?? -Infinity) < OWN;
 
 function flush(which = queue) {
-  if (which === queue) timer = 0;
+  if (which === queue) [timer, flushed] = [0, performance.now()];
   if (pausedAt && which === queue) return showPause();
   for (const [id, entry] of [...which]) {
     queue.delete(id);

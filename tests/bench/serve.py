@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import resource
 import sys
@@ -20,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
 from aiohttp import web
 
 from newsroom import access, api_token, app, session
@@ -53,6 +55,9 @@ class Fixed:
 async def main(kind: str, url: str) -> None:
     """Serve until the controlling connection ends."""
     raise_limit()
+    # the first line of stdout is for the bench, which reads no more of it
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+                        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr))
     async with AsyncExitStack() as stack:
         start = {"bare": bare, "live": ours, "house": house}[kind]
         told, publish, stall = await start(stack, url)

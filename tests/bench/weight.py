@@ -18,7 +18,7 @@ from tests.bench.figure import Figure, cost
 from tests.bench.place import Place
 
 BOARDS = 100
-MESSAGES, MESSAGES_QUICK = int(os.environ.get("BENCH_MESSAGES", "10000")), 200
+MESSAGES, MESSAGES_QUICK = int(os.environ.get("BENCH_MESSAGES", "100000")), 200
 
 
 async def run(place: Place, quick: bool) -> list[Figure]:
