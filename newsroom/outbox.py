@@ -24,6 +24,11 @@ POLL_SECONDS = 1.0  # a held reply leaves at most this late
 SEND_SECONDS = 120.0  # longer: nobody knows what became of it
 GIVE_UP = timedelta(days=2)  # after this long trying, a person decides
 LONGEST_PAUSE = 3600.0  # seconds between two tries
+MAKING_TRIES = 5  # of a reply that cannot even be made, in a quarter of an hour; then a person is told
+NOT_MADE = ("Dit antwoord kon niet worden gemaakt en is niet verstuurd. Probeer het opnieuw, of vraag de beheerder in"
+            " het logboek van de server te kijken.")
+DATABASE_AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError,
+                 asyncpg.InsufficientResourcesError, asyncpg.InterfaceError)
 
 log = structlog.get_logger()
 
@@ -110,11 +115,19 @@ class Outbox:
         log.error("outcome not written; it becomes unknown", message=id)
 
     async def _try(self, id: int) -> Outcome:
+        row: Message | None = None
         try:
-            row, outgoing, connector = await self._prepare(id)
+            row = await self._row(id)
+            outgoing, connector = await self._prepare(row)
+        except DATABASE_AWAY as error:  # nothing is wrong with the reply, however long it lasts
+            log.error("reply waits for the database", message=id, error=type(error).__name__)
+            return self._later(None, "", 60.0)
+        except ChannelError as error:
+            return self._later(row, str(error), 60.0)
         except Exception as error:  # nothing was sent; one reply's fault stops no other
             log.error("reply cannot be made", message=id, error=type(error).__name__)
-            return self._later(None, str(error) if isinstance(error, ChannelError) else "", 60.0)
+            given_up = row is None or row.send_tries >= MAKING_TRIES
+            return Outcome("failed", NOT_MADE) if given_up else self._later(row, NOT_MADE, 60.0)
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 sent: Sent = await connector.send(outgoing)
@@ -136,11 +149,14 @@ class Outbox:
         pause = min(after * 2 ** min(row.send_tries - 1 if row else 0, 10), LONGEST_PAUSE)
         return Outcome("queued", reason, now + timedelta(seconds=pause))
 
-    async def _prepare(self, id: int) -> tuple[Message, Outgoing, Connector]:
+    async def _row(self, id: int) -> Message:
         async with self._database.connection() as connection:
-            row = (await message.get(connection, [id]))[id]
+            return (await message.get(connection, [id]))[id]
+
+    async def _prepare(self, row: Message) -> tuple[Outgoing, Connector]:
+        async with self._database.connection() as connection:
             outgoing = await composition.outgoing(connection, row, self._secret)
-        return row, outgoing, await self._connector(row.channel_id)
+        return outgoing, await self._connector(row.channel_id)
 
     async def _mark(self, id: int, outcome: Outcome) -> None:
         async with self._database.transaction() as connection:

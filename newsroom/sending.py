@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -25,8 +26,10 @@ class Outcome:
 
 async def sign_on(connection: Connection) -> int:
     """A number for a worker, which lives as long as this connection does."""
-    # unique among the connections there are
-    worker = await connection.fetchval("select pg_backend_pid()")
+    # drawn anew each time: what a former worker left must never look like ours, as it would under a number that
+    # the server uses again
+    worker = secrets.randbits(31)
+    # held as long as the session lives
     await connection.execute("select pg_advisory_lock($1, $2)", WORKER_LOCK, worker)
     return worker
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors import Capabilities, ChannelError, ExternalId, Outgoing, Refused, Sent, SignInNeeded, TryLater, Unknown
-from newsroom import message, reply
+from newsroom import message, reply, sending
 from newsroom.conversation import find
-from newsroom.outbox import Outbox
+from newsroom.outbox import GIVE_UP, MAKING_TRIES, NOT_MADE, Outbox
 from newsroom.reply import Composed, Via
 from newsroom.triage import By, Conflict, Wrong
 from tests.house import SECRET, US, add_account, add_channel, author, paper, receive
@@ -228,6 +228,46 @@ async def test_a_channel_that_cannot_be_made_stops_no_other_reply(desk):
         await connection.execute("update message set send_state = 'sending', sender = 999999 where id = $1", id)
     assert 1 == await Outbox(desk.db, broken, SECRET, lambda: None).recover()
     assert "unknown" == (await desk.row(id)).send_state
+
+
+async def test_a_reply_that_cannot_be_made_ends_with_a_person(desk):
+    async def broken(_: int) -> Platform:
+        raise KeyError("password")
+
+    id, outbox = await desk.answer(), Outbox(desk.db, broken, SECRET, lambda: None)
+    for _ in range(MAKING_TRIES):
+        await outbox.step()
+        async with desk.db.transaction() as connection:
+            await connection.execute("update message set send_after = $2 where id = $1", id, datetime.now(UTC))
+    row = await desk.row(id)
+    assert ("failed", NOT_MADE, "not_sent") == (row.send_state, row.send_note, (await desk.conversation()).problem)
+
+
+async def test_a_channel_that_cannot_sign_in_for_days_ends_with_a_person(desk):
+    async def broken(_: int) -> Platform:
+        raise SignInNeeded("Vul het wachtwoord in.")
+
+    id = await desk.answer(at=datetime.now(UTC) - GIVE_UP - AGO)
+    await Outbox(desk.db, broken, SECRET, lambda: None).step()
+    row = await desk.row(id)
+    assert ("failed", "Vul het wachtwoord in.") == (row.send_state, row.send_note)
+
+
+async def test_a_worker_on_the_same_connection_is_another_worker(desk):
+    async with desk.db.pool.acquire() as connection:
+        first = await sending.sign_on(connection)
+        id, = await claimed(desk, first)
+        await sending.sign_off(connection)
+        second = await sending.sign_on(connection)
+        async with desk.db.transaction() as other:
+            assert [(id, desk.channel)] == await sending.orphans(other, second)
+        await sending.sign_off(connection)
+
+
+async def claimed(desk: Desk, worker: int) -> list[int]:
+    await desk.answer()
+    async with desk.db.transaction() as connection:
+        return await sending.claim(connection, worker, datetime.now(UTC), 1)
 
 
 async def test_the_mail_that_proves_a_reply_address_is_nobodys_work(desk):
