@@ -209,20 +209,23 @@ async def not_spam(connection: Connection, row: Conversation, by: By) -> Convers
 
 
 async def accept_suggestion(connection: Connection, row: Conversation, by: By, accept: bool) -> Conversation:
-    """Answer "hoort mogelijk bij": join it to the other conversation, or say that it is not so."""
+    """Answer "hoort mogelijk bij": join it to the other conversation, or say that it is not so.
+
+    Raises `Wrong` when they cannot be joined. It never says why: the reason would tell about a conversation that the
+    asker may not see."""
     if row.suggestion is None:
         return row
     other = (await lock(connection, [row.suggestion])).get(row.suggestion)
-    if not accept or other is None or other.id == row.id or other.state in ("merged", "removed"):
+    if not accept or other is None or other.id == row.id:
         return await _change(connection, row, replace(row, suggestion=None), "moved", by)
-    if other.visibility != row.visibility:
+    if not (row.live and other.live) or other.visibility != row.visibility:
         raise Wrong("wrong.join_wall")
     await absorb(connection, row.id, other.id)
     # the newest words are now in the other
     newest = await connection.fetchrow("select id, at from message where conversation_id = $1 and direction <> 'note'"
                                        " order by at desc, external_id desc limit 1", other.id)
     waiting = min((at for at in (other.waiting_since, row.waiting_since) if at), default=None)
-    joined = replace(reopened(other) if other.state == "closed" else other, waiting_since=waiting,
+    joined = replace(other, waiting_since=waiting,
                      suggestion=None if other.suggestion == row.id else other.suggestion,
                      last_message_id=newest["id"], last_at=newest["at"], unread=other.unread + row.unread)
     await _change(connection, other, await _timed(connection, joined, by.at), "joined", by)

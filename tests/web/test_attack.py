@@ -121,6 +121,26 @@ async def test_two_that_suggest_each_other_are_joined_once(db, chef):
         assert {"new"} == {(await find(connection, reference, chef)).state for reference in (a, b)}
 
 
+@pytest.mark.parametrize("change", [
+    "update conversation set state = 'spam' where id = $1",
+    "update conversation set state = 'closed', closed_at = last_at where id = $1",
+    "update conversation set visibility = 'sealed:' || id where id = $1"])
+async def test_what_cannot_be_joined_is_refused_in_the_same_words(db, chef, change):
+    channel = await add_channel(db)
+    receipts = await receive(db, channel, *(paper(n, dict(id=n, **{"from": f"{n}@post.example"})) for n in "ab"))
+    a, b = (receipt.reference for receipt in receipts)
+    async with db.transaction() as connection:
+        other = await find(connection, b, chef)
+        await connection.execute("update conversation set suggestion = $1 where reference = $2", other.id, a)
+        await connection.execute(change, other.id)
+        row = await find(connection, a, chef, lock=True)
+        with pytest.raises(triage.Wrong) as wrong:
+            await triage.accept_suggestion(connection, row, By(chef.account_id, START), True)
+        assert ("wrong.join_wall", {}) == (wrong.value.key, wrong.value.values)
+        left = await triage.accept_suggestion(connection, row, By(chef.account_id, START), False)
+        assert ("new", None) == (left.state, left.suggestion)
+
+
 async def test_a_message_from_a_clock_that_is_behind_still_asks_for_an_answer(db, chef):
     channel = await add_channel(db)
     mail = dict(id="1", at=-600, **{"from": "anna@post.example"})
