@@ -96,8 +96,10 @@ def frame(text: bytes) -> bytes:
 
 
 async def live(request: web.Request) -> web.StreamResponse:
-    """Open at `?since=<epoch>.<position>`; from there every change, or `reset`."""
+    """Open at `?since=<epoch>.<position>`; from there every change, or `reset`. `&gesprek=<reference>`, at most three
+    times: with the thread of that conversation, so that nothing falls between a page and its subscription."""
     check_origin(request)
+    follows = await _visible(request.app[DATABASE], request[SCOPE], request.query.getall("gesprek", [])[:SUBSCRIPTIONS])
     response = web.WebSocketResponse(compress=False, max_msg_size=LONGEST_FRAME, autoping=True, timeout=1.0)
     await response.prepare(request)
     if request.transport is None:  # gone already
@@ -106,6 +108,7 @@ async def live(request: web.Request) -> web.StreamResponse:
     epoch, position = _since(request.query.get("since", ""))
     stale = epoch != feed.epoch or position > feed.head
     board.viewer = Viewer(board, request[SCOPE], language_of(request), feed.head if stale else position)
+    board.viewer.follow(follows)
     board.write(encode({"t": "hello", "epoch": feed.epoch, "head": feed.head, "now": time(),
                         "me": request[SCOPE].account_id, "db": feed.reachable}))
     if stale:

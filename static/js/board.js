@@ -40,12 +40,12 @@ document.getElementById("filters")?.addEventListener("formdata", join);
 pauseButton();
 
 /** A page with a thread: its entries, and every change of a conversation it follows. */
-export function follow(ids, heard) {
+export function follow(heard) {
   follows.push(heard);
-  live.follow(ids);
 }
 
-export const live = new Live(root.dataset.epoch, Number(root.dataset.position), {
+const threads = [...document.querySelectorAll("#desk[data-reference]")].map((desk) => desk.dataset.reference);
+export const live = new Live(root.dataset.epoch, Number(root.dataset.position), threads, {
   batch(entries) {
     for (const entry of entries) {
       if (entry.k === "msg") follows.forEach((heard) => heard(entry));

@@ -19,7 +19,7 @@ let timer = 0;
 
 thread.scrollTop = thread.scrollHeight;
 startComposer(reference);
-follow([reference], heard);
+follow(heard);
 document.addEventListener("submit", submitted);
 document.addEventListener("keydown", pressed);
 document.addEventListener("click", clicked);

@@ -11,12 +11,15 @@ const SIGNED_OUT = 4401;
 const COME_BACK = 4408;
 
 export class Live {
-  /** `on` has batch(frame), reset() and state(name); `position` is where the page stands. */
-  constructor(epoch, position, on) {
+  /**
+   * `position` is where the page stands, `follows` the conversations whose thread it shows; `on` has batch(frame),
+   * reset() and state(name).
+   */
+  constructor(epoch, position, follows, on) {
     this.epoch = epoch;
     this.position = position;
     this.on = on;
-    this.wanted = []; // conversations whose thread we follow
+    this.follows = follows;
     this.tries = 0;
     this.heard = performance.now();
     this.broken = null; // since when there is no socket
@@ -33,6 +36,7 @@ export class Live {
     clearTimeout(this.timer);
     this.timer = 0;
     const url = new URL(`/live?since=${this.epoch}.${this.position}`, location.href);
+    for (const one of this.follows) url.searchParams.append("gesprek", one); // heard from the position on, not later
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url);
     this.socket = socket;
@@ -48,7 +52,6 @@ export class Live {
       this.head = frame.head;
       this.database = frame.db !== false;
       setNow(frame.now);
-      this.follow(this.wanted);
       if (this.stale) this.reset();
     } else if (frame.t === "b") {
       if (frame.from > this.position) return this.reset();
@@ -118,12 +121,6 @@ export class Live {
     if (this.name === "out") return;
     if (this.socket === null && this.timer) this.connect();
     this.look();
-  }
-
-  /** Follow the threads of these conversations. */
-  follow(ids) {
-    this.wanted = ids;
-    if (ids.length && this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ t: "sub", ids }));
   }
 
   look() {

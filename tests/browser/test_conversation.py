@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
 
 from connectors import Author
 from newsroom import conversation, reply, triage
@@ -175,3 +176,13 @@ async def test_spam_and_back(place, sign_in):
     await page.get_by_role("button", name="Geen spam: Mooie").click()
     await page.goto(place.url + "/bord")
     assert 1 == await page.locator(f"#c-{place.references['Mooie']}").count()
+
+
+async def test_the_socket_follows_the_thread_from_where_the_page_stands(place, sign_in):
+    page = await open_conversation(place, sign_in, "Klopt")
+    async with page.expect_event("websocket") as opened:
+        await page.reload()
+    socket = await opened.value
+    query = parse_qs(urlsplit(socket.url).query)
+    epoch, position = [await page.locator("#board").get_attribute(f"data-{name}") for name in ("epoch", "position")]
+    assert {"since": [f"{epoch}.{position}"], "gesprek": [place.references["Klopt"]]} == query

@@ -34,8 +34,9 @@ class Stage:
             token = await session.start(connection, who.account_id, datetime.now(UTC), "127.0.0.1", "")
         return {"Cookie": f"newsroom-8080={token}", "Origin": "http://127.0.0.1:8080", "Host": "127.0.0.1:8080"}
 
-    def open(self, headers: dict[str, str], since: str = ""):
-        return self.client.ws_connect("/live", params={"since": since}, headers=headers)
+    def open(self, headers: dict[str, str], since: str = "", follows: tuple[str, ...] = ()):
+        params = [("since", since), *(("gesprek", one) for one in follows)]
+        return self.client.ws_connect("/live", params=params, headers=headers)
 
     def here(self) -> str:
         return f"{self.feed.epoch}.{self.feed.head}"
@@ -191,7 +192,7 @@ async def test_a_thread_is_followed_only_by_who_may_see_it(stage, db):
     async with db.transaction() as connection:
         row = await find(connection, receipt.reference, chef, lock=True)
         await triage.seal(connection, row, By(chef.account_id, START), [chef.account_id])
-    async with stage.open(await stage.sign_in(other), stage.here()) as socket:
+    async with stage.open(await stage.sign_in(other), stage.here(), (receipt.reference,)) as socket:
         await take(socket, "hello")
         await socket.send_str(json.dumps({"t": "sub", "ids": [receipt.reference]}))
         await socket.send_str(json.dumps({"t": "sub", "ids": [receipt.reference, "NOSUCHONE2"]}))
@@ -202,3 +203,14 @@ async def test_a_thread_is_followed_only_by_who_may_see_it(stage, db):
         assert receipt.reference not in json.dumps(batch)
 
 
+async def test_a_message_between_the_page_and_its_socket_is_not_missed(stage, db):
+    channel, chef = await add_channel(db), await add_account(db, "Chef", "chef_dag")
+    receipt, = await receive(db, channel, paper("1", {"id": "m1"}))
+    await stage.feed.step()
+    seen_by_the_page = stage.here()
+    await receive(db, channel, paper("2", {"id": "m2", "answers": ["m1"], "at": 4}))
+    await stage.feed.step()
+    follows = ("NOSUCHONE2", receipt.reference)
+    async with stage.open(await stage.sign_in(chef), seen_by_the_page, follows) as socket:
+        batch = await take(socket, "b")
+    assert [receipt.reference] == [entry["conv"] for entry in batch["e"] if entry["k"] == "msg"]
