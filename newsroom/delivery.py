@@ -21,6 +21,8 @@ LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that look alike; 10 of them 
 REFERENCE_LENGTH = 10  # fits Open Klant's referentienummer
 BATCH = 500  # deliveries in one commit
 CLAIM_BYTES = 20_000_000  # of raw deliveries read in one transaction
+BAD_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError,
+           ValueError)  # the fault of one delivery, not of the database
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,7 @@ async def _insert(connection: Connection, rows: Sequence[tuple]) -> dict[tuple[i
 class Writer:
     """Gathers deliveries of many requests into one commit: the previous commit is the timer.
 
-    `put` returns after the commit. When a batch fails, its rows are written one by one, so that one bad row does
-    not fail the others.
+    `put` returns after the commit. When a bad row makes a batch fail, the others are stored all the same.
     """
 
     def __init__(self, database: Database, stored: Any):
@@ -138,22 +139,21 @@ class Writer:
     async def _drain(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-            try:
-                await self._write(batch)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-                await self._one_by_one(batch, error)
+            await self._store(batch)
             self._stored()
 
-    async def _one_by_one(self, batch: list, error: Exception) -> None:
-        for item in batch:
-            try:
-                if isinstance(error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError) and batch[1:]:
-                    await self._write([item])
-                else:
-                    raise error
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as own:
-                if not item[2].done():
-                    item[2].set_exception(own)
+    async def _store(self, batch: list) -> None:
+        """One bad row spoils its batch: halves find it in a few commits, and the others wait no longer than those."""
+        try:
+            await self._write(batch)
+        except Exception as error:  # whoever waits gets an answer, whatever it was
+            if batch[1:] and isinstance(error, BAD_ROW):
+                await self._store(batch[:len(batch) // 2])
+                await self._store(batch[len(batch) // 2:])
+                return
+            for _, _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
 
     async def _write(self, batch: list) -> None:
         async with self._database.transaction() as connection:

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import pytest
 
+from newsroom import delivery
 from newsroom.parser import Slow
 from tests.house import Paper, add_channel, bring, make_intake, paper, receive
 
@@ -81,6 +82,37 @@ async def test_a_fault_of_our_own_stops_neither_lane(db, monkeypatch):
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running
+
+
+async def test_one_bad_delivery_in_a_burst_of_five_hundred_costs_a_few_commits(db, monkeypatch):
+    channel, commits = await add_channel(db), []
+    writer = delivery.Writer(db, lambda: None)
+    real = writer._write
+
+    async def counted(batch):
+        commits.append(len(batch))
+        await real(batch)
+
+    monkeypatch.setattr(writer, "_write", counted)
+    items = [paper(str(n), dict(id=str(n)), **({"note": "nul \x00"} if n == 321 else {})) for n in range(500)]
+    results = await asyncio.gather(*(writer.put(channel, item) for item in items), return_exceptions=True)
+    assert [321] == [n for n, result in enumerate(results) if isinstance(result, Exception)]
+    assert 500 == commits[0] and len(commits) < 25
+
+
+async def test_a_fault_that_nobody_foresaw_is_told_to_all_who_wait(db, monkeypatch):
+    channel, writer = await add_channel(db), delivery.Writer(db, lambda: None)
+
+    async def faulty(batch):
+        raise RuntimeError("a fault")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "_write", faulty)
+        async with asyncio.timeout(10):
+            results = await asyncio.gather(*(writer.put(channel, paper(n, dict(id=n))) for n in "ab"),
+                                           return_exceptions=True)
+    assert ["RuntimeError"] * 2 == [type(result).__name__ for result in results]
+    assert (await writer.put(channel, paper("c", dict(id="c")))).fresh
 
 
 async def test_a_few_large_deliveries_do_not_fill_memory(db, monkeypatch):
