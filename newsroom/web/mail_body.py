@@ -11,6 +11,7 @@ from aiohttp import web
 
 from newsroom import conversation, delivery, message
 from newsroom.database import Connection
+from newsroom.incoming import UNSEEN
 from newsroom.message import PIECE, File, Message
 from newsroom.web.conversation import REFERENCE
 from newsroom.web.keys import DATABASE, RENDER, SCOPE
@@ -31,6 +32,7 @@ STYLES = {"background-color", "border", "border-bottom", "border-collapse", "bor
           "padding", "padding-bottom", "padding-left", "padding-right", "padding-top", "text-align",
           "text-decoration", "text-indent", "vertical-align", "white-space", "width"}
 REMOTE = re.compile(r"""\ssrc\s*=\s*["']?https?:""", re.IGNORECASE)
+LINK = re.compile(r"\s*(https?://|mailto:|tel:)", re.IGNORECASE)  # what a link may lead to; a path would lead to us
 SAFE_NAME = re.compile(r"[^\w .()-]")
 WITH_PICTURES: Mapping[str, str] = {**MAIL_BODY, "img-src": "'self' data: https:"}
 
@@ -77,8 +79,8 @@ def clean(markup: str, parts: str, pictures: bool) -> str:
     """Markup without anything active. Images of the mail itself come from below `parts`; others only with
     `pictures`."""
     def attribute(tag: str, name: str, value: str) -> str | None:
-        if name == "href" and value.lower().startswith(("data:", "cid:")):
-            return None
+        if name == "href":
+            return value if LINK.match(value) else None
         if tag != "img" or name != "src":
             return value
         if value.lower().startswith("cid:"):
@@ -170,7 +172,8 @@ async def _send(request: web.Request, pieces: AsyncIterator[bytes],
 
 def _download(name: str) -> dict[str, str]:
     """Headers that make a browser keep a file. Its name as the sender gave it, in the safe form of RFC 6266."""
-    short = name.replace("/", "_").replace("\\", "_").lstrip(".")[:150] or "bijlage"
+    seen = UNSEEN.sub("", name.encode("utf-8", "replace").decode())
+    short = seen.replace("/", "_").replace("\\", "_").lstrip(".")[:150] or "bijlage"
     plain = SAFE_NAME.sub("_", short.encode("ascii", "replace").decode())
     return {"Content-Type": "application/octet-stream",
             "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(short, safe='')}"}
