@@ -9,8 +9,8 @@ from newsroom.web.mail_body import _download, clean
 LEADS = ("https://plein.example/a?b=1", "http://plein.example", "HTTPS://PLEIN.example", " https://plein.example",
          "mailto:anna@post.example", "tel:+31101234567")
 LEADS_NOWHERE = ("javascript:alert(1)", "java\nscript:alert(1)", "data:text/html,x", "cid:1", "vbscript:x",
-                 "ftp://a.example", "file:///etc/passwd", "blob:x", "/uitloggen", "//kwaad.example", "\\\\kwaad.example", "?x", "https:x",
-                 "")
+                 "ftp://a.example", "file:///etc/passwd", "blob:x", "/uitloggen", "//kwaad.example",
+                 "\\\\kwaad.example", "?x", "https:x", "")
 
 
 @pytest.mark.parametrize("address", LEADS)
