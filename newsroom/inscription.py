@@ -252,7 +252,8 @@ def _sum(row: Message) -> dict[str, Any]:
 
 
 # first and last, the newest words of the resident, and what is not answered yet: what came in after a reply of ours
-# was not read by its writer, whatever the sender's clock says
+# was not read by its writer, whatever the sender's clock says; what an answer from elsewhere names was, whatever the
+# clock of that writer says
 SUMS = """
 select m.conversation_id, min(m.at) as first_at, max(m.at) as last_at,
   (array_agg(m.id order by m.at desc, m.external_id desc, m.id desc))[1] as last_id,
@@ -263,14 +264,18 @@ select m.conversation_id, min(m.at) as first_at, max(m.at) as last_at,
   (array_agg(m.author_name order by m.at, m.external_id) filter (where m.direction = 'in'))[1] as author,
   (array_agg(m.subject order by m.at, m.external_id) filter (where m.subject <> ''))[1] as subject,
   min(m.at) filter (where m.direction = 'in' and not m.auto_reply and m.kind <> 'bounce'
-    and m.at > coalesce(a.elsewhere, '-infinity') and m.id > coalesce(a.here, 0)) as waiting_since,
+    and m.at > coalesce(a.elsewhere, '-infinity') and m.id > coalesce(a.here, 0)
+    and not m.external_id = any(coalesce(n.named, '{}'))) as waiting_since,
   count(*) filter (where m.direction = 'in' and m.at > coalesce(a.elsewhere, '-infinity')
-    and m.id > coalesce(a.here, 0)) as unread,
+    and m.id > coalesce(a.here, 0) and not m.external_id = any(coalesce(n.named, '{}'))) as unread,
   bool_or(a.elsewhere is not null or a.here is not null) as answered
 from message m
 left join lateral (select max(o.at) filter (where o.client_id is null) as elsewhere,
   max(o.id) filter (where o.client_id is not null) as here from message o where o.conversation_id = m.conversation_id
   and o.direction = 'out' and o.send_state not in ('cancelled', 'failed')) a on true
+left join lateral (select array_agg(o.reference) as named from (select unnest(answers_to) as reference from message
+  where a.elsewhere is not null and conversation_id = m.conversation_id and direction = 'out' and client_id is null
+  and send_state not in ('cancelled', 'failed')) o) n on true
 where m.conversation_id = any($1::bigint[]) and m.direction <> 'note'
 group by m.conversation_id"""
 

@@ -118,6 +118,19 @@ async def test_a_colleagues_answer_from_elsewhere_joins_and_answers(db):
     assert (state["messages"], state["state"], state["waiting_since"]) == (["m1", "s1"], "waiting", None)
 
 
+@pytest.mark.parametrize("answer_first", [False, True])
+async def test_an_answer_from_a_clock_that_is_behind_answers_what_it_names_and_nothing_newer(db, answer_first):
+    channel = await add_channel(db)
+    asked, answered = paper("1", mail("m1")), paper("2", mail("s1", US, "m1", direction="out", to=[ANNA], at=-90))
+    for item in (answered, asked) if answer_first else (asked, answered):
+        await receive(db, channel, item)
+    state, = (await partition(db)).values()
+    assert ("waiting", None, 0) == (state["state"], state["waiting_since"], state["unread"])
+    await receive(db, channel, paper("3", mail("m2", ANNA, "s1", at=30)))
+    state, = (await partition(db)).values()
+    assert ("new", 1, True) == (state["state"], state["unread"], state["waiting_since"] is not None)
+
+
 async def test_one_mail_to_two_mailboxes_is_one_message_that_either_team_can_answer(db):
     one, two = await add_channel(db), await add_channel(db, "Twee", "twee@voorbeeldstad.example")
     item = mail("m1", copy_of="m1|body", to=[US, "twee@voorbeeldstad.example"])
