@@ -187,9 +187,10 @@ async def _composer(connection: Connection, request: web.Request, row: Conversat
     """Where an answer would go, to whom, and under which key: one click is one answer."""
     found = await reply_form.via(request, connection, row)
     taking_part = await conversation.participants(connection, row.id)
-    to, others = reply_form.recipients(thread, taking_part, found[0].address if found else "")
+    to, others, writer = reply_form.recipients(thread, taking_part, found[0].address if found else "")
     return {"answer_channel": found[0] if found else None, "can": found[1].can if found else None,
-            "default_to": to, "others": others, "client_id": secrets.token_hex(12), "note_id": secrets.token_hex(12)}
+            "default_to": to, "others": others, "writer": writer,
+            "client_id": secrets.token_hex(12), "note_id": secrets.token_hex(12)}
 
 
 async def _resident(connection: Connection, request: web.Request, row: Conversation, shown: bool) -> dict[str, Any]:

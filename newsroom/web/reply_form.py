@@ -82,16 +82,21 @@ def addresses(text: str) -> tuple[Author, ...]:
 
 
 def recipients(thread: Sequence[Message], participants: Sequence[tuple[str, str, str]],
-               own: str) -> tuple[str, list[str]]:
-    """Whom an answer goes to by default, and who else took part in the last message, all as text."""
+               own: str) -> tuple[str, list[str], str]:
+    """Whom an answer goes to by default, who else took part in the last message, and its writer when the answer goes
+    to another address than theirs; all as text.
+
+    The Reply-To of the last message counts before its From (RFC 5322 section 3.6.2), unless it is only ourselves."""
     last = next((one for one in reversed(thread) if one.direction == "in" and one.author_address), None)
     if last is None:
-        return ", ".join(written(kind, address, name) for kind, address, name in participants[:1]), []
-    to = last.recipients.get("reply_to") or [[last.author_kind, last.author_address, last.author_name]]
+        return ", ".join(written(kind, address, name) for kind, address, name in participants[:1]), [], ""
+    writer = [last.author_kind, last.author_address, last.author_name]
+    to = [person for person in last.recipients.get("reply_to", ()) if person[1] != own] or [writer]
     taken = {person[1] for person in to} | {own}
     others = [person for field in ("to", "cc") for person in last.recipients.get(field, ())
               if person[0] == "email" and person[1] not in taken]
-    return ", ".join(written(*person) for person in to), [written(*person) for person in others]
+    passed_over = "" if writer[1] in taken else written(*writer)
+    return ", ".join(written(*person) for person in to), [written(*person) for person in others], passed_over
 
 
 def written(kind: str, address: str, name: str = "") -> str:

@@ -265,6 +265,20 @@ async def test_an_unreadable_delivery_is_a_card_with_its_original(place, visitor
     assert "Origineel" in text and "/origineel/" in text
 
 
+@pytest.mark.parametrize(("asked", "goes", "warned"), [
+    ("ander@elders.example", "ander@elders.example", True), ("", "bewoner9@", False), ("own", "bewoner9@", False)])
+async def test_an_answer_to_another_address_than_the_writers_is_told(place, visitor, asked, goes, warned):
+    reference = place.references["Klopt"]
+    async with place.database.transaction() as connection:
+        own = await connection.fetchval("select address from channel where id = $1", place.channels["email"])
+        people = [["email", own if asked == "own" else asked, ""]] if asked else []
+        await connection.execute("update message set recipients = $2 where direction = 'in' and conversation_id ="
+                                 " (select id from conversation where reference = $1)", reference,
+                                 {"reply_to": people})
+    _, text, _ = await (await visitor("Sanne Vos")).get(f"/gesprek/{reference}")
+    assert (goes in re.search(r'id="to" name="to" value="([^"]*)"', text)[1]) and warned == ("Let op: dit ant" in text)
+
+
 async def test_a_suggestion_is_answered_by_a_person(place, visitor):
     one, other = place.references["Klopt"], place.references["Waarom"]
     async with place.database.transaction() as connection:
