@@ -50,8 +50,11 @@ def _arrival(stored: Stored, number: int, item: Incoming, house: Configuration) 
 
 
 async def _lock_parties(connection: Connection, arrivals: Sequence[Arrival]) -> None:
-    """Whoever could meet in a thread is handled by one worker at a time; sorted, so that none wait in a ring."""
+    """Whoever could meet in a thread is handled by one worker at a time, and so are the copies of a message that
+    names nobody; sorted, so that none wait in a ring."""
     names = {key[2] for arrival in arrivals for key in arrival.keys}
+    names |= {name for arrival in arrivals if not arrival.keys
+              for name in (arrival.incoming.identity, arrival.incoming.copy_of) if name}
     hashes = sorted({zlib.crc32(name.encode()) - 2**31 for name in names})
     # one at a time for each address
     await connection.execute("select pg_advisory_xact_lock($1, k) from unnest($2::int[]) as k", PARTY_LOCK, hashes)

@@ -122,9 +122,10 @@ async def place(connection: Connection, arrivals: Sequence[Arrival], house: Conf
             hits.add(_survivor(placement, by_token[id(arrival)]))
         first = copies.get((arrival.incoming.copy_of, arrival.incoming.direction, wall(arrival.channel_id, house)))
         if first is not None:
-            arrival.copy = True
             hits.add(_survivor(placement, first))
         target = _join(placement, hits, arrival)
+        # elsewhere than the first one, as when that was closed long ago, it is a message of its own
+        arrival.copy = first is not None and target == _survivor(placement, first)
         if target is None:
             target = _new(placement, next(ids), arrival, house, people, hits)
         arrival.conversation_id = target
