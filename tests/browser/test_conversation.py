@@ -5,12 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+
 from connectors import Author
 from newsroom import conversation, reply, triage
 from newsroom.triage import By
+from newsroom.web.keys import RENDER
+from tests.browser.conftest import NARROW, WIDE
 from tests.browser.look import live, until
 from tests.browser.town import Post
 
+HEIGHTS = """chosen => new Set([...document.querySelectorAll(chosen)]
+  .map(one => Math.round(one.getBoundingClientRect().height))).size"""
 PICTURE = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
                         "0000000d49444154789c6360000002000001e221bc330000000049454e44ae426082")
 MARKUP = ('<p>Beste <b>gemeente</b>, <img src="cid:foto1" alt="de stoep"> zie'
@@ -37,6 +43,16 @@ async def answer(place, name: str, word: str, text: str) -> int:
     return made
 
 
+async def delivered(place) -> None:
+    """The message of Klopt came in as a delivery: it has its original, and can be removed."""
+    async with place.database.transaction() as connection:  # a delivery behind it, as if it had come in
+        id = await connection.fetchval(
+            "insert into delivery (channel_id, key, sha256, content_type, body, received_at, reference, state)"
+            " values ($1, 'k', '\\x00', 'message/rfc822', 'raw', now(), 'R1', 'done') returning id",
+            place.channels["email"])
+        await connection.execute("update message set delivery_id = $1 where body like 'Klopt%'", id)
+
+
 async def test_the_button_names_where_it_goes_and_the_reply_can_be_taken_back(place, sign_in):
     page = await open_conversation(place, sign_in, "Klopt")
     assert "Verstuur per e-mail" in await page.locator('[data-compose="answer"] .btn.p').inner_text()
@@ -61,6 +77,32 @@ async def test_a_reply_goes_out_and_says_so(place, sign_in):
     await until(lambda: sent.locator("[data-send=sent]").count(), "sent after its eight seconds", deadline=20)
     assert ["De brug gaat vrijdag weer open."] == [one.text.split("\n")[0] for one in Post.sent]
     await until(lambda: page.locator(".head", has_text="Wacht op inwoner").count(), "the head follows")
+
+
+async def test_the_demo_says_under_a_reply_that_it_goes_nowhere(place, sign_in):
+    await answer(place, "Joris Bos", "Klopt", "De brug is zaterdag open.")
+    page = await open_conversation(place, sign_in, "Klopt")
+    sent = page.locator(".message.out", has=page.locator('[data-send="sent"]'))
+    await sent.wait_for(timeout=20_000)
+    assert "nergens heen" not in await sent.inner_text()
+    place.house.site[RENDER].mark_demo()
+    await page.reload()
+    assert "Dit is de demo: dit antwoord gaat nergens heen." in await sent.inner_text()
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+async def test_what_stands_side_by_side_is_even(place, sign_in, size):
+    await delivered(place)
+    page = await open_conversation(place, sign_in, "Klopt", "Sanne Vos", viewport=size)
+    assert 1 == await page.evaluate(HEIGHTS, "#doen details:not([open]), #doen .do > .btn:not([hidden])")
+    middles = """() => [...document.querySelectorAll('.message .options :is(a, summary)')].map(one => {
+      const range = document.createRange();
+      range.selectNodeContents(one);
+      const box = range.getBoundingClientRect();
+      return box.top + box.height / 2;
+    })"""
+    first, second = await page.evaluate(middles)
+    assert abs(first - second) < 1
 
 
 async def test_an_uncertain_reply_is_for_a_person_to_resolve(place, sign_in):
@@ -144,12 +186,7 @@ async def test_markup_is_shown_without_scripts_and_pictures_from_elsewhere_only_
 
 
 async def test_a_wrongly_received_message_loses_its_text_with_a_reason(place, sign_in):
-    async with place.database.transaction() as connection:  # a delivery behind it, as if it had come in
-        id = await connection.fetchval(
-            "insert into delivery (channel_id, key, sha256, content_type, body, received_at, reference, state)"
-            " values ($1, 'k', '\\x00', 'message/rfc822', 'raw', now(), 'R1', 'done') returning id",
-            place.channels["email"])
-        await connection.execute("update message set delivery_id = $1 where body like 'Klopt%'", id)
+    await delivered(place)
     page = await open_conversation(place, sign_in, "Klopt", "Sanne Vos")
     await page.locator(".removal summary").click()
     await page.locator(".removal input[name=reason]").fill("Medisch dossier, niet voor ons")
