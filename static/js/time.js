@@ -47,25 +47,29 @@ export function duration(seconds) {
 /** How long a term still is, or how long ago it passed; a day and a time when it is further away than an hour. */
 export function term(due) {
   const left = due - now();
-  if (left <= 0) return t("time.late", { duration: duration(-left) });
+  if (left <= 0) return t("time.late", { duration: duration(Math.max(-left, 60)) });
   if (left < HOUR) return t("time.left", { duration: duration(left) });
   if (dayOf(due) === dayOf(now())) return t("time.today", { time: clock(due) });
   if (dayOf(due) === dayOf(now() + DAY)) return t("time.tomorrow", { time: clock(due) });
+  if (left < 6 * DAY) return t("card.before", { time: `${t(`weekday.short.${weekday(due)}`)} ${clock(due)}` });
   return t("card.before", { time: date(due) });
 }
 
 /** "ma 23 nov 10:42" */
 export function date(unix) {
   const [, month, number] = dayOf(unix).split("-").map(Number);
-  const weekday = (new Date(`${dayOf(unix)}T12:00Z`).getUTCDay() + 6) % 7;
-  return `${t(`weekday.short.${weekday}`)} ${number} ${t(`month.short.${month}`)} ${clock(unix)}`;
+  return `${t(`weekday.short.${weekday(unix)}`)} ${number} ${t(`month.short.${month}`)} ${clock(unix)}`;
+}
+
+/** 0 for a Monday. */
+function weekday(unix) {
+  return (new Date(`${dayOf(unix)}T12:00Z`).getUTCDay() + 6) % 7;
 }
 
 /** "maandag 23 november 2026" */
 export function longDay(unix) {
   const [year, month, number] = dayOf(unix).split("-").map(Number);
-  const weekday = (new Date(`${dayOf(unix)}T12:00Z`).getUTCDay() + 6) % 7;
-  return `${t(`weekday.${weekday}`)} ${number} ${t(`month.${month}`)} ${year}`;
+  return `${t(`weekday.${weekday(unix)}`)} ${number} ${t(`month.${month}`)} ${year}`;
 }
 
 /** Bring every moment below `root` up to date. */
