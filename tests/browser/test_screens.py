@@ -102,3 +102,33 @@ async def test_the_first_card_stands_high_and_twenty_are_in_view(place, sign_in)
                                 ".filter(box => box.width && box.top < innerHeight).map(box => box.top)")
     assert min(boxes) <= 311
     assert len(boxes) >= 20
+
+
+async def test_a_conversation_is_printed_whole_and_without_what_is_for_a_screen(place, sign_in):
+    reference = await place.write("Een lange brief", body="Nog een regel van de brief.\n" * 150)
+    page = await sign_in("Sanne Vos", f"/gesprek/{reference}")
+    await page.emulate_media(media="print")
+    for part in (".composer", ".pane.list", "#doen", "nav"):
+        assert await page.locator(part).count(), part
+        assert not await page.locator(part).first.is_visible(), part
+    cut = """() => [...document.querySelectorAll('body, body *:has(#thread), #thread')]
+      .filter(one => one.scrollHeight > one.clientHeight + 1 && getComputedStyle(one).overflowY !== 'visible')
+      .map(one => one.id || one.className || one.tagName)"""
+    assert [] == await page.evaluate(cut)
+    assert await page.evaluate("document.getElementById('thread').scrollHeight") > 150 * 15
+
+
+@pytest.mark.parametrize("screen", ["board", "conversation"])
+async def test_with_forced_colours_edges_chips_and_focus_stay(place, sign_in, screen):
+    page = await sign_in("Sanne Vos", address(place, screen), forced_colors="active")
+    await live(page)
+    unbordered = """() => [...document.querySelectorAll('.chip, .btn, .cnt')].filter(one => one.checkVisibility())
+      .filter(one => parseFloat(getComputedStyle(one).borderTopWidth) < 1).map(one => one.outerHTML.slice(0, 120))"""
+    assert [] == await page.evaluate(unbordered)
+    late = "one => getComputedStyle(one, '::before').backgroundColor"
+    if screen == "board":
+        canvas = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert await page.locator('.card[data-lateness="2"]').first.evaluate(late) not in (canvas, "rgba(0, 0, 0, 0)")
+    await page.keyboard.press("Tab")
+    outline = "parseFloat(getComputedStyle(document.activeElement).outlineWidth)"
+    assert await page.evaluate(outline) >= 2
