@@ -1,8 +1,8 @@
 """Thousands of browsers in one process, as cheap as can be: `python -m tests.bench.crowd TASK JSON`.
 
 A socket is a protocol that cuts the stream into frames and notes when the last of all sockets got each. `TASK` is
-`fan` (publish, wait for the last socket, again), `deliver` (hand deliveries to a house at a pace) or `weigh` (what
-the house weighs). Prints JSON.
+`fan` (publish, wait for the last socket, again), `deliver` (hand deliveries to a house at a pace), `post` (hand them
+over as fast as they are answered) or `weigh` (what the house weighs). Prints JSON.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ import resource
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
 
 CONNECTING = 50  # handshakes under way at any moment
 STALLED_BUFFER = 4096  # bytes the kernel keeps for a client that never reads
+POSTING = 64  # programs that hand over at the same time, each on a connection of its own
+WARM = 500  # requests before the clock starts
 
 
 def raise_limit() -> None:
@@ -203,6 +206,71 @@ async def deliver(task: dict[str, Any]) -> dict[str, Any]:
     return {"times": made, **await control.ask("usage")}
 
 
+class Program(asyncio.Protocol):
+    """A program that hands over one delivery after the other on one connection, each when the last was answered."""
+
+    def __init__(self, requests: Iterator[bytes], times: list[float]):
+        self._requests, self._times, self._rest = requests, times, b""
+        self.ended = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        self._next()
+
+    def _next(self) -> None:
+        request = next(self._requests, None)
+        if request is None:
+            self._transport.close()
+            self.ended.set_result(None)
+            return
+        self._start = time.perf_counter()
+        self._transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        self._rest += data
+        head, end, body = self._rest.partition(b"\r\n\r\n")
+        if not end or len(body) < int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0]):
+            return
+        if not head.startswith(b"HTTP/1.1 202 "):
+            self.ended.set_exception(AssertionError(self._rest.decode()))
+            return
+        self._rest = b""
+        self._times.append((time.perf_counter() - self._start) * 1000)
+        self._next()
+
+
+async def post(task: dict[str, Any]) -> dict[str, Any]:
+    """Answers a second, the ms of each, and how many deliveries the server kept of those whose time was taken."""
+    control = await Control().open(task["control"])
+    await hand_over(task, "warm", WARM)
+    before = (await control.ask("kept"))["kept"]
+    start = time.perf_counter()
+    times = await hand_over(task, "bench", task["n"])
+    seconds = time.perf_counter() - start
+    return {"rate": task["n"] / seconds, "times": times, "kept": (await control.ask("kept"))["kept"] - before}
+
+
+async def hand_over(task: dict[str, Any], name: str, n: int) -> list[float]:
+    """Hand over `n` deliveries from POSTING programs at once; the ms of each."""
+    times: list[float] = []
+    requests = iter([posted(task, f"{name}-{number}", number) for number in range(n)])
+    loop, ended = asyncio.get_running_loop(), []
+    for _ in range(POSTING):
+        _, one = await loop.create_connection(lambda: Program(requests, times), "127.0.0.1", task["port"])
+        ended.append(one.ended)
+    await asyncio.wait_for(asyncio.gather(*ended), 300)
+    return times
+
+
+def posted(task: dict[str, Any], key: str, number: int) -> bytes:
+    """A delivery as it goes over the line."""
+    body = json.dumps(form(number)).encode()
+    lines = [f"POST /api/v1/kanalen/{task['channel']}/leveringen HTTP/1.1", f"Host: 127.0.0.1:{task['port']}",
+             f"Authorization: Bearer {task['token']}", f"Idempotency-Key: {key}", "Content-Type: application/json",
+             f"Content-Length: {len(body)}", "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
 async def weigh(task: dict[str, Any]) -> dict[str, float]:
     """The house's resident KB alone, with open boards, and after messages."""
     control = await Control().open(task["control"])
@@ -230,7 +298,7 @@ def form(number: int) -> dict[str, Any]:
             "text": "De container aan de Kerkstraat is sinds maandag niet geleegd en loopt over."}
 
 
-TASKS = {"fan": fan, "deliver": deliver, "weigh": weigh}
+TASKS = {"fan": fan, "deliver": deliver, "post": post, "weigh": weigh}
 
 if __name__ == "__main__":
     raise_limit()

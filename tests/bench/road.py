@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import statistics
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -33,27 +34,39 @@ AT_ONCE = 64  # JSON deliveries on their way at any moment
 FETCHED = 50  # mails in one commit of the mailbox's reader
 GOAL_JSON = 2000  # conversations a second
 GOAL_FLOOR = 0.5
+GOAL_PAST = 0.8  # of the empty house's rate
+PAST, PAST_QUICK = 1_000_000, 10_000  # messages stored before
 POSITION = re.compile(rb'{"t":"b","from":\d+,"to":(\d+)')  # how a frame begins
 ALONE = access.Scope(1, frozenset({"webcare"}), frozenset({"open"}), frozenset())
 
 
 async def run(place: Place, quick: bool) -> list[Figure]:
-    """JSON by itself; mail beside the floor, in turns."""
-    async with place.connected() as database:
-        json_rate = await road(database, "web_form", forms(JSON_QUICK if quick else JSON), put_each)
-    ours, theirs = [], []
+    """JSON and mail in an empty house and in one with a past, and the floor of mail, in turns."""
+    found = []
     for turn in range(1 if quick else TURNS):
         raw = mail.mails(MAILS_QUICK if quick else MAILS, turn)
-        theirs.append(await floor_rate(place, raw))
+        floors = await floor_rate(place, raw)
         async with place.connected() as database:
-            ours.append(await road(database, "email", mail.deliveries(raw), store_batches))
-    return [rate("road: JSON to a visible conversation", json_rate, GOAL_JSON),
-            at_least("road: mail, beside the floor", ours, theirs, GOAL_FLOOR, "/s")]
+            empty = await both(database, raw, turn, quick)
+        async with place.filled(PAST_QUICK if quick else PAST) as database:
+            found.append((floors, *empty, *await both(database, raw, turn, quick)))
+    theirs, json_rates, mail_rates, json_full, mail_full = zip(*found, strict=True)
+    past = f"with {PAST_QUICK if quick else PAST:,} stored, beside empty"
+    return [rate("road: JSON to a visible conversation", statistics.median(json_rates), GOAL_JSON),
+            at_least("road: mail, beside the floor", mail_rates, theirs, GOAL_FLOOR, "/s"),
+            at_least(f"road: JSON {past}", json_full, json_rates, GOAL_PAST, "/s"),
+            at_least(f"road: mail {past}", mail_full, mail_rates, GOAL_PAST, "/s")]
 
 
-async def road(database: Database, kind: str, items: Sequence[Delivery], source: Callable) -> float:
+async def both(database: Database, raw: Sequence[bytes], turn: int, quick: bool) -> tuple[float, float]:
+    """JSON and mail, each into a channel of its own: the same keys are others there."""
+    json_rate = await road(database, "web_form", turn, forms(JSON_QUICK if quick else JSON), put_each)
+    return json_rate, await road(database, "email", turn, mail.deliveries(raw), store_batches)
+
+
+async def road(database: Database, kind: str, turn: int, items: Sequence[Delivery], source: Callable) -> float:
     """Deliveries a second from the first byte handed over until an open board has the last. `source` stores them."""
-    channel_id = await add_channel(database, kind, US, kind=kind)
+    channel_id = await add_channel(database, f"{kind} of turn {turn}", US, kind=kind)
     async with working(database) as (board, bell):
         # the statements are prepared and the children started, as in a house that runs
         await source(database, channel_id, [warm(one) for one in items[:50]], bell)

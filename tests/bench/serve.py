@@ -1,9 +1,11 @@
-"""A server in a process of its own, to be measured: `python -m tests.bench.serve bare|live|house [DATABASE_URL]`.
+"""A server in a process of its own, to be measured: `python -m tests.bench.serve KIND [DATABASE_URL]`.
 
 `bare` keeps transports and writes one prepared frame to each; `live` is our own socket and feed, told of one changed
-card; `house` is everything. The first line printed is JSON: `port`, `control` and `headers` for a socket, and for a
-house how to deliver. On the control port a line `publish` writes to all sockets, `stall` fills the newest socket,
-and `usage` is answered with processor seconds and resident KB.
+card; `house` is everything; `receive` is its pages only, `receive-nothing` the same but nothing is kept, and
+`receive-each` the same with a transaction for each delivery. The first line printed is JSON: `port`, `control` and
+`headers` for a socket, and for a house how to deliver. On the control port a line `publish` writes to all sockets,
+`stall` fills the newest socket, `usage` is answered with processor seconds and resident KB, and `kept` with the number
+of deliveries.
 """
 
 from __future__ import annotations
@@ -18,19 +20,22 @@ import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import structlog
 from aiohttp import web
 
-from newsroom import access, api_token, app, session
+from connectors import Delivery
+from newsroom import access, api_token, app, delivery, session
 from newsroom.conversation import Conversation
 from newsroom.database import Database, connect
 from newsroom.feed import Feed, News, Viewer
 from newsroom.settings import Settings
 from newsroom.web import application, live
-from newsroom.web.keys import FEED
+from newsroom.web.keys import FEED, WRITER
 from newsroom.web.live import SOCKETS
 from newsroom.web.visitor import cookie_name
 from tests.bench.crowd import free_port, raise_limit
@@ -59,10 +64,9 @@ async def main(kind: str, url: str) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
                         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr))
     async with AsyncExitStack() as stack:
-        start = {"bare": bare, "live": ours, "house": house}[kind]
-        told, publish, stall = await start(stack, url)
+        told, publish, stall = await STARTS[kind](stack, url)
         ended = asyncio.Event()
-        control = await asyncio.start_server(lambda r, w: obey(r, w, publish, stall, ended), "127.0.0.1", 0)
+        control = await asyncio.start_server(lambda r, w: obey(r, w, publish, stall, ended, url), "127.0.0.1", 0)
         told["control"] = control.sockets[0].getsockname()[1]
         print(json.dumps(told), flush=True)
         await ended.wait()
@@ -71,13 +75,15 @@ async def main(kind: str, url: str) -> None:
 
 
 async def obey(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, publish: Callable[[], None],
-               stall: Callable[[], None], ended: asyncio.Event) -> None:
+               stall: Callable[[], None], ended: asyncio.Event, url: str) -> None:
     while line := await reader.readline():
         if line == b"publish\n":
             publish()
         elif line == b"stall\n":
             stall()
             writer.write(b"{}\n")
+        elif line == b"kept\n":
+            writer.write(json.dumps({"kept": await kept(url)}).encode() + b"\n")
         else:
             writer.write(json.dumps(usage()).encode() + b"\n")
     ended.set()
@@ -88,6 +94,15 @@ def usage() -> dict[str, float]:
     used = resource.getrusage(resource.RUSAGE_SELF)
     resident = int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_KB
     return {"cpu": used.ru_utime + used.ru_stime, "kb": resident}
+
+
+async def kept(url: str) -> int:
+    """Deliveries in the database."""
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval("select count(*) from delivery")
+    finally:
+        await connection.close()
 
 
 async def bare(stack: AsyncExitStack, url: str) -> tuple:
@@ -163,17 +178,41 @@ async def read_one(database: Database, feed: Feed) -> News:
     return held[0]
 
 
-async def house(stack: AsyncExitStack, url: str) -> tuple:
-    """Everything, with a channel for programs."""
+async def house(stack: AsyncExitStack, url: str, work: bool = True, writer: type | None = None) -> tuple:
+    """Everything, with a channel for programs; without `work` only the pages, and with another `writer`."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     settings = Settings(database_url=url, data=folder, port=free_port())
-    made = await stack.enter_async_context(app.run(settings))
+    made = await stack.enter_async_context(app.run(settings, work_part=work))
+    if writer is not None:
+        made.site._state[WRITER] = writer(made.database)
     channel = await add_channel(made.database, "Formulier", "", kind="web_form")
     async with made.database.transaction() as connection:
         token = await api_token.create(connection, "bench", channel, datetime.now(UTC))
     told = {"port": settings.port, "headers": await headers(made.database, settings), "channel": channel,
             "token": token}
     return told, lambda: None, lambda: None
+
+
+class Nothing:
+    """Keeps nothing."""
+
+    def __init__(self, database: Database):
+        pass
+
+    async def put(self, channel_id: int, item: Delivery) -> delivery.Receipt:
+        return delivery.Receipt(1, delivery.new_reference(), True)
+
+
+class Each:
+    """A transaction for each delivery."""
+
+    def __init__(self, database: Database):
+        self._database = database
+
+    async def put(self, channel_id: int, item: Delivery) -> delivery.Receipt:
+        async with self._database.transaction() as connection:
+            receipt, = await delivery.store(connection, [(channel_id, item)], strict=True)
+        return receipt
 
 
 async def headers(database: Database, settings: Settings) -> dict[str, str]:
@@ -190,6 +229,10 @@ async def serve(stack: AsyncExitStack, site: web.Application, port: int) -> None
     stack.push_async_callback(runner.cleanup)
     await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()
 
+
+STARTS = {"bare": bare, "live": ours, "house": house, "receive": partial(house, work=False),
+          "receive-nothing": partial(house, work=False, writer=Nothing),
+          "receive-each": partial(house, work=False, writer=Each)}
 
 if __name__ == "__main__":
     asyncio.run(main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""))
