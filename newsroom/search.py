@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +17,9 @@ from newsroom.database import Connection, Database
 
 DEPTHS = (200, 5000)  # newest matches looked at; the second only when the scope hides many of the first
 HITS = 50  # on a page; more are told as "50+"
+LONGEST = 200  # characters of what is searched for
+EXTRACT_CHARACTERS = 5000  # of a message, from which the words around a hit are shown
+MARKS = re.compile("\x02([^\x03]*)\x03")  # around a hit; what a message itself has of them is taken out
 INDEX_BATCH = 500  # messages in one commit
 INDEX_CHARACTERS = 100_000  # of a text: the rest is in the original
 IDLE_SECONDS = 1.0  # how late a new message may be found
@@ -33,12 +38,13 @@ class Hit:
     channel_id: int
     at: datetime
     extract: str
+    message_id: int | None  # None: found by its sender or reference
 
 
 async def find(connection: Connection, scope: Scope, words: str, limit: int = HITS) -> list[Hit]:
     """The newest messages with all these words (Dutch stems, accents folded), one hit per conversation; and
     conversations by reference or part of the sender's name. At most `limit`."""
-    words = words.replace("\x00", "").strip()[:200]
+    words = words.replace("\x00", "").strip()[:LONGEST]
     if not words:
         return []
     # a plan for these very words: a general one walks a million rows
@@ -53,6 +59,15 @@ async def find(connection: Connection, scope: Scope, words: str, limit: int = HI
         for row in await connection.fetch(BY_NAME, f"%{escaped}%", sorted(scope.classes), words.upper(), limit):
             found.setdefault(row["reference"], _hit(row))
     return sorted(found.values(), key=lambda hit: hit.at, reverse=True)[:limit]
+
+
+async def extracts(connection: Connection, hits: Sequence[Hit], words: str) -> dict[str, list[tuple[str, bool]]]:
+    """By reference, what was said around the words: pieces of text, each with whether it is a hit."""
+    rows = await connection.fetch(AROUND, [hit.message_id for hit in hits if hit.message_id], words,
+                                  EXTRACT_CHARACTERS)
+    around = {row["id"]: row["around"] for row in rows}
+    return {hit.reference: [(piece, at % 2 == 1) for at, piece in
+                            enumerate(MARKS.split(around.get(hit.message_id, hit.extract))) if piece] for hit in hits}
 
 
 async def index(connection: Connection, limit: int = INDEX_BATCH) -> int:
@@ -80,23 +95,31 @@ async def keep_indexed(database: Database) -> None:
 
 def _hit(row: Any) -> Hit:
     return Hit(row["reference"], row["subject"], row["author"], row["state"], row["channel_id"], row["at"],
-               row["extract"])
+               row["extract"], row["message_id"])
 
 
 # the newest matching messages first, then what of them this person may see
 BY_TEXT = """
-select distinct on (c.id) c.reference, c.subject, c.author, c.state, c.channel_id, m.at, left(m.body, 300) as extract
+select distinct on (c.id) c.reference, c.subject, c.author, c.state, c.channel_id, m.at, left(m.body, 300) as extract,
+  m.id as message_id
 from (select t.message_id from message_text t where t.words @@ websearch_to_tsquery('newsroom', $1)
       order by t.message_id desc limit $3) t
 join message m on m.id = t.message_id join conversation c on c.id = m.conversation_id
 where c.visibility = any($2::text[]) and c.state not in ('merged', 'removed') order by c.id, m.at desc"""
 # people by part of a name or address, and one conversation by its reference
 BY_NAME = """
-select c.reference, c.subject, c.author, c.state, c.channel_id, c.last_at as at, c.excerpt as extract
+select c.reference, c.subject, c.author, c.state, c.channel_id, c.last_at as at, c.excerpt as extract,
+  null::bigint as message_id
 from conversation c where c.visibility = any($2::text[]) and c.state not in ('merged', 'removed')
   and (c.reference = $3 or c.contact_id in
     (select contact_id from contact_identity where name ilike $1 or address ilike $1 limit 200))
 order by c.last_at desc limit $4"""
+# what stands around the words in the few messages of one page
+AROUND = """
+select id, ts_headline('newsroom', translate(left(case when body = '' then subject else body end, $3),
+  e'\\n\\x02\\x03', ' '), websearch_to_tsquery('newsroom', $2),
+  e'StartSel=\\x02, StopSel=\\x03, MaxWords=34, MinWords=20, ShortWord=2') as around
+from message where id = any($1::bigint[])"""
 # the words of a message and of the values of a form, those of its subject before the others
 WORDS = """select id, setweight(to_tsvector('newsroom', left(subject, 1000)), 'A')
   || to_tsvector('newsroom', left(case when details = '[]' then body else body || ' ' ||

@@ -88,3 +88,18 @@ async def test_spam_is_found_and_a_joined_conversation_only_as_the_one_it_became
         row = await find(connection, receipt.reference, sanne, lock=True)
         await triage.spam(connection, row, By(sanne.account_id, START), block=False)
     assert ["Casino"] == await hits(db, sanne, "win")
+
+
+async def test_what_stands_around_the_words_is_shown_with_the_words_marked(db, sanne):
+    await receive(db, await add_channel(db), paper("1", said(
+        "m1", ANNA, "Afval", "Eerst een lange inleiding. " * 60 + "<b>Onze</b> containers zijn \x02niet\x03 geleegd.")))
+    async with db.transaction() as connection:
+        while await search.index(connection):
+            pass
+        found = await search.find(connection, sanne, "container geleegd")
+        pieces = (await search.extracts(connection, found, "container geleegd"))[found[0].reference]
+        by_name = await search.find(connection, sanne, "anna@post")
+        named = await search.extracts(connection, by_name, "anna@post")
+    assert ["containers", "geleegd"] == [piece for piece, hit in pieces if hit]
+    assert "Onze" in "".join(piece for piece, _ in pieces) and len("".join(piece for piece, _ in pieces)) < 400
+    assert [(by_name[0].extract, False)] == named[by_name[0].reference]

@@ -23,6 +23,7 @@ from newsroom.web import (
     profile,
     receipt,
     routes,
+    search,
     sign_in,
     welcome,
 )
@@ -37,8 +38,8 @@ from newsroom.web.visitor import reference
 
 Part = Callable[[Routes], None]
 PARTS: Sequence[Part] = (health.routes, live.routes, sign_in.routes, welcome.routes, profile.routes, people.routes,
-                         board.routes, conversation.routes, mail_body.routes, actions.routes, admin.routes,
-                         forms.routes, receipt.routes, form.routes)
+                         board.routes, search.routes, conversation.routes, mail_body.routes, actions.routes,
+                         admin.routes, forms.routes, receipt.routes, form.routes)
 
 
 def make(database: Database, settings: Settings, render: Render | None = None, parts: Sequence[Part] = PARTS,

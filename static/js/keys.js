@@ -72,7 +72,7 @@ export class Keys {
     if (!singleKeys() || event.repeat) return;
     if (event.key === "/") {
       event.preventDefault();
-      return document.querySelector("#filters summary")?.focus();
+      return document.getElementById("q").checkVisibility() ? document.getElementById("q").select() : document.querySelector('a[href="/zoek"]').click();
     }
     if (!card) return;
     const letter = event.key.toLowerCase();

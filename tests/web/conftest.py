@@ -1,15 +1,19 @@
-"""A form on a real port with a clock that is moved by hand."""
+"""A form on a real port with a clock that is moved by hand, and a town with people who are signed in."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
+import aiohttp
 import pytest
 
 from newsroom import form
 from newsroom.web.public import form as public_form
 from newsroom.web.public import pages
+from tests.browser.town import Town, town
 from tests.house import add_channel
+from tests.web.caller import Visitor
 from tests.web.person import Person
 from tests.web.site import Clock, site
 
@@ -40,3 +44,17 @@ async def client(db, clock, question, monkeypatch):
 @pytest.fixture
 def person(client, clock):
     return Person(client, clock)
+
+
+@pytest.fixture
+async def place(database, data) -> AsyncIterator[Town]:
+    async with town(database, data, work=False) as made:
+        yield made
+
+
+@pytest.fixture
+async def visitor(place):
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        async def enter(name: str) -> Visitor:
+            return Visitor(place, session, "=".join(await place.token(name)))
+        yield enter

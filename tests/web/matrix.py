@@ -106,6 +106,7 @@ MATRIX = {
         GET /bord/nog
         GET /werk
         GET /spam
+        GET /zoek
         GET /gesprek/{reference}
         POST /gesprek/{reference}/adres
         GET /gesprek/{reference}/opmaak/{message}

@@ -4,58 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
-import aiohttp
 import pytest
 
 from newsroom import board, conversation, triage
 from newsroom.web.board import filter_query, read_filter
 from newsroom.web.fragments import Fragments
 from newsroom.web.keys import RENDER
-from tests.browser.town import Town, town
-
-
-@dataclass
-class Visitor:
-    """Somebody who is signed in, as a browser without scripts or as the board's own scripts."""
-
-    place: Town
-    session: aiohttp.ClientSession
-    cookie: str
-
-    async def get(self, path: str, **headers: str) -> tuple[int, str, aiohttp.ClientResponse]:
-        async with self.session.get(self.place.url + path, headers={"Cookie": self.cookie, **headers},
-                                    allow_redirects=False) as answer:
-            return answer.status, await answer.text(errors="replace"), answer
-
-    async def act(self, verb: str, *ids: str, key: str = "k1", **arguments) -> tuple[int, dict]:
-        """As the board's scripts ask."""
-        body = {"key": key, "ids": list(ids), "verb": verb, "args": arguments}
-        async with self.session.post(self.place.url + "/acties", json=body, headers={
-                "Cookie": self.cookie, "Origin": self.place.url, "Accept": "application/json"}) as answer:
-            return answer.status, await answer.json()
-
-    async def form(self, path: str, **values: str) -> tuple[int, str, str]:
-        """As a form is sent: status, text, and where it leads."""
-        async with self.session.post(self.place.url + path, data=values, allow_redirects=False, headers={
-                "Cookie": self.cookie, "Origin": self.place.url, "Accept": "text/html"}) as answer:
-            return answer.status, await answer.text(), answer.headers.get("Location", "")
-
-
-@pytest.fixture
-async def place(database, data) -> AsyncIterator[Town]:
-    async with town(database, data, work=False) as made:
-        yield made
-
-
-@pytest.fixture
-async def visitor(place):
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-        async def enter(name: str) -> Visitor:
-            return Visitor(place, session, "=".join(await place.token(name)))
-        yield enter
+from tests.browser.town import Town
 
 
 async def test_the_board_shows_every_column_with_true_counts(place, visitor):
