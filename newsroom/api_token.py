@@ -61,7 +61,7 @@ async def channel_of(connection: Connection, token_hash: bytes) -> int | None:
 
 def hash_of(token: str) -> bytes:
     """SHA-256: the token is random, so a slow hash protects nothing more."""
-    return hashlib.sha256(token.encode()).digest()
+    return hashlib.sha256(token.encode(errors="surrogateescape")).digest()
 
 
 class Tokens:

@@ -19,9 +19,10 @@ from newsroom.database import Database
 from newsroom.message import Message
 from newsroom.sending import Outcome
 
-AT_ONCE = 8  # replies on their way at the same time
+AT_ONCE = 3  # replies of one channel on their way at the same time; Microsoft 365 takes no more of one mailbox
 POLL_SECONDS = 1.0  # a held reply leaves at most this late
-SEND_SECONDS = 120.0  # longer: nobody knows what became of it
+SEND_SECONDS = 1200.0  # 20 MB over a slow line and the ten minutes of RFC 5321; longer: nobody knows what became of it
+LEAVE_SECONDS = 5.0  # what is on its way when the program stops gets so long; a mail server mostly answers sooner
 GIVE_UP = timedelta(days=2)  # after this long trying, a person decides
 LONGEST_PAUSE = 3600.0  # seconds between two tries
 MAKING_TRIES = 5  # of a reply that cannot even be made, in a quarter of an hour; then a person is told
@@ -44,6 +45,7 @@ class Outbox:
         self._committed = committed
         self._alive: asyncpg.pool.PoolConnectionProxy | None = None
         self._worker = 0
+        self._under_way: dict[int, tuple[int, asyncio.Task[None]]] = {}  # {message id: (channel id, its sending)}
         self._bell = asyncio.Event()
 
     def wake(self) -> None:
@@ -51,13 +53,16 @@ class Outbox:
 
     async def run(self) -> None:
         """Send what is queued, until cancelled."""
-        while True:
-            try:
-                async with self._database.pool.acquire() as connection:
-                    await self._live(connection)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.error("outbox waits for the database", error=type(error).__name__)
-                await asyncio.sleep(POLL_SECONDS)
+        try:
+            while True:
+                try:
+                    async with self._database.pool.acquire() as connection:
+                        await self._live(connection)
+                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                    log.error("outbox waits for the database", error=type(error).__name__)
+                    await asyncio.sleep(POLL_SECONDS)
+        finally:
+            await self._leave()
 
     async def _live(self, connection: asyncpg.pool.PoolConnectionProxy) -> None:
         """As long as this connection lives its lock tells that this worker does."""
@@ -65,7 +70,7 @@ class Outbox:
         try:
             while True:
                 await self.recover()
-                if not await self.step():
+                if not await self._start():
                     await self._rest()
                 await sending.still_on(connection)
         finally:
@@ -81,16 +86,33 @@ class Outbox:
             pass
 
     async def step(self) -> int:
-        """Send what is due now; returns how many."""
+        """Send what is due now, to the end; returns how many."""
+        started = await self._start()
+        await asyncio.gather(*started)
+        return len(started)
+
+    async def _start(self) -> list[asyncio.Task[None]]:
+        """Begin with what is due, as far as its channel has room: one that is slow holds up no other."""
+        busy = [channel_id for channel_id, _ in self._under_way.values()]
         async with self._database.transaction() as connection:
-            ids = await sending.claim(connection, self._worker, datetime.now(UTC), AT_ONCE)
-        await asyncio.gather(*(self._one(id) for id in ids))
-        return len(ids)
+            claimed = await sending.claim(connection, self._worker, datetime.now(UTC), busy, AT_ONCE)
+        for id, channel_id in claimed:
+            self._under_way[id] = channel_id, asyncio.create_task(self._one(id))
+        return [self._under_way[id][1] for id, _ in claimed]
+
+    async def _leave(self) -> None:
+        """Finish what is under way, or leave it marked so: whoever comes next makes it `unknown`."""
+        tasks = [task for _, task in self._under_way.values()]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=LEAVE_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def recover(self) -> int:
         """Replies of workers that are gone: nobody knows whether they went out. Returns how many."""
         async with self._database.transaction() as connection:
-            orphans = await sending.orphans(connection, self._worker)
+            orphans = await sending.orphans(connection, self._worker, list(self._under_way))
         for id, channel_id in orphans:
             again = await self._takes_once(channel_id)
             await self._mark(id, Outcome("queued", after=datetime.now(UTC)) if again else Outcome("unknown"))
@@ -105,6 +127,13 @@ class Outbox:
             return False
 
     async def _one(self, id: int) -> None:
+        try:
+            await self._send(id)
+        finally:
+            del self._under_way[id]
+            self.wake()  # its channel has room again
+
+    async def _send(self, id: int) -> None:
         outcome = await self._try(id)
         for wait in (0.1, 1.0, 5.0, 30.0):
             try:

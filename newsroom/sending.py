@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -46,26 +47,33 @@ async def sign_off(connection: Connection) -> None:
     await connection.execute("select pg_advisory_unlock_all()")
 
 
-async def claim(connection: Connection, worker: int, at: datetime, limit: int) -> list[int]:
-    """Mark up to `limit` queued replies of live channels as being sent by `worker`; returns their message ids. Once
-    this is committed they may have been sent."""
+async def claim(connection: Connection, worker: int, at: datetime, under_way: Sequence[int],
+                at_once: int) -> list[tuple[int, int]]:
+    """Mark queued replies of live channels as being sent by `worker`: of each channel as many as make `at_once` with
+    those that are `under_way` (their channels). Returns (message id, channel id); once this is committed they may
+    have been sent."""
     rows = await connection.fetch(
         # what is due, passing over what another worker takes
         "update message set send_state = 'sending', sender = $1, send_tries = send_tries + 1 where id in"
-        " (select m.id from message m join channel c on c.id = m.channel_id where m.send_state = 'queued'"
-        " and m.send_after <= $2 and c.mode = 'live' order by m.send_after, m.id limit $3"
-        " for update of m skip locked) returning id", worker, at, limit)
-    return [row["id"] for row in rows]
+        " (select id from message where send_state = 'queued' and id in (select id from (select m.id, m.channel_id,"
+        " row_number() over (partition by m.channel_id order by m.send_after, m.id) as place from message m"
+        " join channel c on c.id = m.channel_id where m.send_state = 'queued' and m.send_after <= $2"
+        " and c.mode = 'live') due where place + (select count(*) from unnest($3::int[]) busy"
+        " where busy = channel_id) <= $4) for update skip locked) returning id, channel_id",
+        worker, at, list(under_way), at_once)
+    return [(row["id"], row["channel_id"]) for row in rows]
 
 
-async def orphans(connection: Connection, worker: int) -> list[tuple[int, int]]:
-    """Replies that were being sent by workers that are gone: (message id, channel id)."""
+async def orphans(connection: Connection, worker: int, under_way: Sequence[int]) -> list[tuple[int, int]]:
+    """Replies that were being sent by workers that are gone: (message id, channel id). Not those that are `under_way`
+    here since before this worker got a new number."""
     # whose lock is free is gone
     gone = await connection.fetch(
         "select sender from (select distinct sender from message where send_state = 'sending'"
         " and sender <> $2) s where pg_try_advisory_xact_lock($1, sender)", WORKER_LOCK, worker)
     rows = await connection.fetch("select id, channel_id from message where send_state = 'sending'"
-                                  " and sender = any($1::int[])", [row["sender"] for row in gone])
+                                  " and sender = any($1::int[]) and id <> all($2::bigint[])",
+                                  [row["sender"] for row in gone], list(under_way))
     return [(row["id"], row["channel_id"]) for row in rows]
 
 

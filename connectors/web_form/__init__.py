@@ -87,7 +87,9 @@ class WebForm:
         given = next((value for name, value in headers.items() if name.lower() == self._settings.api_header.lower()),
                      "")
         expected = self._settings.api_key.reveal()
-        if len(expected) < SHORTEST_KEY or not hmac.compare_digest(given.encode(), expected.encode()):
+        # bytes of any kind may stand in a header
+        if len(expected) < SHORTEST_KEY or not hmac.compare_digest(given.encode(errors="surrogateescape"),
+                                                                   expected.encode()):
             raise NotVerified("the API key is missing or wrong")
         key = registration.key(body) or "sha256:" + hashlib.sha256(body).hexdigest()
         return Delivery(DeliveryKey(key), body, received_at, "application/json", {"source": OPEN_FORMS})

@@ -123,7 +123,7 @@ class Play:
         id = await reply.answer(self._connection, row, by, composed,
                                 Via(via, "live", DemoEmail.capabilities, DOMAIN, self._secret))
         left = by.at + HOLD  # nobody took it back
-        await sending.claim(self._connection, 0, left, 1)
+        await sending.claim(self._connection, 0, left, (), 1)
         await sending.mark(self._connection, id, sending.Outcome("sent", NOT_SENT), left)
         course.answered = (await message.get(self._connection, [id]))[id]
         course.references.append(course.answered.external_id)

@@ -262,3 +262,13 @@ async def test_a_registration_over_the_limits_is_refused(db, client, channel):
                    {"f": {"file_name": "a", "content": "QUFB" * (limits.FILES_BYTES // 3 + 9)}}):
         await problem(await register(client, channel, registration(**values)), 413)
     assert [] == await stored(db)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/kanalen/{}/leveringen", "/ontvangst/{}/open-formulieren"])
+async def test_a_credential_of_odd_bytes_is_a_wrong_one(client, channel, path):
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    writer.write(b"POST " + path.format(channel).encode() + b" HTTP/1.1\r\nHost: voorbeeldstad.example\r\n"
+                 b"Authorization: Bearer nr_\xff\xfe\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
+                 b"Connection: close\r\n\r\n{}")
+    assert (await reader.read()).startswith(b"HTTP/1.1 401 ")
+    writer.close()
