@@ -8,7 +8,7 @@ tells how to write one.
 from __future__ import annotations
 
 import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
@@ -310,9 +310,24 @@ class Proving(Protocol):
 
 @runtime_checkable
 class Completeness(Protocol):
-    """A connector that can list the keys in its source, so that what we lack can be counted."""
+    """A connector that can list the keys in its source, so that what we lack can be counted and fetched again.
 
-    def keys(self) -> AsyncIterator[DeliveryKey]: ...
+    `cursor` is where `listen` came to; only what is ours by it counts. Both raise `TryLater` and `SignInNeeded`.
+    """
+
+    def keys(self, cursor: Mapping[str, Any], since: datetime | None = None) -> AsyncIterator[DeliveryKey]:
+        """The keys that the source has, of what it took in since a moment (about a day more is no fault), or all."""
+
+    def fetch(self, cursor: Mapping[str, Any], keys: Sequence[DeliveryKey]) -> AsyncIterator[Delivery]:
+        """These deliveries once more, as `listen` gives them. One that is gone from the source is left out."""
+
+
+@runtime_checkable
+class Expiring(Protocol):
+    """A connector whose credential ends on some day."""
+
+    async def expires(self) -> datetime | None:
+        """When the first of its credentials ends, as far as anybody told; None: nobody did. Does not ask the source."""
 
 
 def connectors() -> dict[str, type[Connector]]:

@@ -14,7 +14,21 @@ import structlog
 from aiohttp import web
 
 from connectors import Connector, connectors
-from newsroom import account, channel, collect, delivery, link, nightly, search, secret, sweep, term
+from newsroom import (
+    account,
+    channel,
+    collect,
+    delivery,
+    link,
+    nightly,
+    opening,
+    reconcile,
+    search,
+    secret,
+    sweep,
+    term,
+    watch,
+)
 from newsroom import demo as demo_town
 from newsroom.database import Database, connect, migrate
 from newsroom.doorbell import Doorbell
@@ -128,15 +142,18 @@ async def _workers(house: House, stack: AsyncExitStack) -> list:
     collector = collect.Collector(house.database, house.channels, house.bell, settings.listen_database_url)
     house.bell.rings(intake.wake, outbox.wake, collector.wake)
     return [intake.run(), outbox.run(), collector.run(), search.keep_indexed(house.database), _timer(house),
-            nightly.run(house.database), sweep.run(house.database)]
+            nightly.run(house.database), sweep.run(house.database),
+            reconcile.run(house.database, house.channels, house.bell)]
 
 
 async def _timer(house: House) -> None:
-    """Write what became late, until cancelled."""
+    """Write what became late, what waits too long and what opened or closed, until cancelled."""
     while True:
         try:
             async with house.database.transaction() as connection:
-                n = await term.tick(connection, datetime.now(UTC))
+                n = 0
+                for tick in (opening.tick, watch.tick, term.tick):
+                    n += await tick(connection, datetime.now(UTC))
             if n:
                 house.bell()
                 continue

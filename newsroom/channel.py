@@ -58,6 +58,7 @@ class Channel:
     reply_address_proved: str = ""  # the address for which it is, see `connectors.Proving`
     last_in_at: datetime | None = None
     last_out_at: datetime | None = None
+    retried_at: datetime | None = None  # by a person: a listener from before begins anew
     archived_at: datetime | None = None
 
 
@@ -75,8 +76,8 @@ class NoChannel(Exception):
 
 
 ONE = ("select id, kind, name, address, mode, team_id, hours_id, settings, secrets, cursor, house_style, health,"
-       " health_cause, health_since, checked, reply_address_proved, last_in_at, last_out_at, archived_at from channel"
-       " where id = $1")
+       " health_cause, health_since, checked, reply_address_proved, last_in_at, last_out_at, retried_at,"
+       " archived_at from channel where id = $1")
 LOCKED = ONE + " for no key update"
 EVERY = ONE.removesuffix(" where id = $1") + " where archived_at is null order by lower(name), id"
 INSERT = ("insert into channel (kind, name, address, mode, team_id, hours_id, settings, house_style)"
@@ -95,6 +96,15 @@ async def get(connection: Connection, id: int | None) -> Channel:
     """One channel, archived ones too. Raises `NoChannel`."""
     # one row by its id
     return _found(await connection.fetchrow(ONE, id))
+
+
+async def lock(connection: Connection, id: int) -> Channel:
+    """One channel, for a change: others wait. Raises `NoChannel`, for an archived one too."""
+    # one change at a time
+    found = _found(await connection.fetchrow(LOCKED, id))
+    if found.archived_at is not None:
+        raise NoChannel(id)
+    return found
 
 
 async def by_name(connection: Connection, name: str) -> Channel:
@@ -122,7 +132,7 @@ async def update(connection: Connection, keys: Keys, kind: type[Connector], want
                  secrets: Mapping[str, str], by: By, forget: Sequence[str] = ()) -> Channel:
     """Keep what `wanted` says of name, mode, team, hours, settings and house style, with the credentials in
     `secrets` replaced and those in `forget` removed. Raises `Wrong`, and `NoChannel` for an archived channel."""
-    old = await _locked(connection, wanted.id)
+    old = await lock(connection, wanted.id)
     have = {name: mark for name, mark in secrets_of(old, keys, strict=False).items() if name not in forget}
     wanted = _tidy(kind, replace(old, name=wanted.name, mode=wanted.mode, team_id=wanted.team_id,
                                  hours_id=wanted.hours_id, settings=wanted.settings, house_style=wanted.house_style))
@@ -137,7 +147,7 @@ async def update(connection: Connection, keys: Keys, kind: type[Connector], want
 
 async def set_mode(connection: Connection, id: int, mode: Mode, by: By) -> Channel:
     """Read along (nothing is sent), live, or paused. Raises `NoChannel`."""
-    old = await _locked(connection, id)
+    old = await lock(connection, id)
     # sending and reading stop or begin
     await connection.execute("update channel set mode = $2 where id = $1", id, mode)
     await _tell(connection, by, old, "mode", {"mode": old.mode}, {"mode": mode})
@@ -146,7 +156,7 @@ async def set_mode(connection: Connection, id: int, mode: Mode, by: By) -> Chann
 
 async def archive(connection: Connection, id: int, by: By) -> None:
     """Out of use: it reads and sends nothing, and its credentials are gone. Its conversations stay."""
-    old = await _locked(connection, id)
+    old = await lock(connection, id)
     # the name comes free for a new channel
     await connection.execute("update channel set archived_at = $2, mode = 'paused', secrets = null,"
                              " name = name || ' (' || id || ')' where id = $1", id, by.at)
@@ -168,19 +178,20 @@ async def set_reply_address(connection: Connection, id: int, proved: str) -> Non
     await connection.execute("update channel set reply_address_proved = $2 where id = $1", id, proved)
 
 
-async def set_health(connection: Connection, id: int, health: str, cause: str, at: datetime) -> bool:
-    """Keep a channel's health and its plain cause. A change is one event and one line in the log of the server;
-    the same health again is neither. Returns whether it changed."""
+async def set_health(connection: Connection, id: int, health: str, cause: str, at: datetime,
+                     key_refused: bool = False) -> bool:
+    """Keep a channel's health, its plain cause, and whether its credentials are what is wrong. A change of health is
+    one event and one line in the log of the server. Returns whether it changed."""
     old = await connection.fetchval(
         # who changes it first tells it
-        "select health from channel where id = $1 and (health, health_cause) <> ($2, $3) for no key update",
-        id, health, cause)
+        "select health from channel where id = $1 and (health, health_cause, key_refused) <> ($2, $3, $4)"
+        " for no key update", id, health, cause, key_refused)
     if old is None:
         return False
     # since when is about the health, not about the words of its cause
     await connection.execute(
-        "update channel set health = $2, health_cause = $3,"
-        " health_since = case when health = $2 then health_since else $4 end where id = $1", id, health, cause, at)
+        "update channel set health = $2, health_cause = $3, key_refused = $5, health_since = case when health = $2"
+        " then health_since else $4 end where id = $1", id, health, cause, at, key_refused)
     if old == health:
         return False
     if health in BAD:
@@ -262,7 +273,7 @@ class Live:
     async def renewed(self, id: int, name: str, value: Secret) -> None:
         """A server gave a new credential in the place of the old one: kept before the old one stops working."""
         async with self._database.transaction() as connection:
-            row = await _locked(connection, id)
+            row = await lock(connection, id)
             secrets = _encrypt(self.keys, id, secrets_of(row, self.keys, strict=False), {name: value.reveal()},
                                By(None, datetime.now(UTC)))
             # no change by a person, so nothing for the log
@@ -276,14 +287,6 @@ class Live:
     async def _drop(self, id: int) -> None:
         if id in self._made:
             await self._made.pop(id)[1].close()
-
-
-async def _locked(connection: Connection, id: int) -> Channel:
-    # one change at a time
-    found = _found(await connection.fetchrow(LOCKED, id))
-    if found.archived_at is not None:
-        raise NoChannel(id)
-    return found
 
 
 async def _free(connection: Connection, name: str, id: int) -> None:
@@ -332,7 +335,6 @@ def _belongs_to(id: int) -> str:
 
 
 def _public(row: Channel) -> dict[str, Any]:
-    """What of a channel the log may say."""
     return {"name": row.name, "mode": row.mode, "team": row.team_id, "hours": row.hours_id, **row.house_style,
             **{f"settings.{key}": list(value) if isinstance(value, tuple) else value
                for key, value in row.settings.items()}}

@@ -154,7 +154,7 @@ class Collector:
 
     async def _store(self, id: int, cursor: Mapping[str, Any], batch: Batch) -> None:
         """One transaction: what came, and from where to go on."""
-        items = [(id, _storable(item)) for item in batch.deliveries]
+        items = [(id, storable(item)) for item in batch.deliveries]
         try:
             async with self._database.transaction() as connection:
                 for start in range(0, len(items), delivery.BATCH):
@@ -184,9 +184,10 @@ class Collector:
             log.error("listener failed", channel=id, error=type(error).__name__, where=probe.where(error))
         trouble.last = type(error).__name__
         long = time.monotonic() - trouble.since >= self._pace.down_after
-        await self._health(id, "down" if long or isinstance(error, SignInNeeded) else "faltering", cause(error))
+        refused = isinstance(error, SignInNeeded)
+        await self._health(id, "down" if long or refused else "faltering", cause(error), refused)
         wait = self._after(trouble)
-        if isinstance(error, SignInNeeded):
+        if refused:
             return self._pace.longest  # new settings start it at once
         return max(wait, error.after) if isinstance(error, TryLater) else wait
 
@@ -196,10 +197,10 @@ class Collector:
         trouble.tries += 1
         return wait * random.uniform(0.75, 1.0)
 
-    async def _health(self, id: int, health: str, why: str) -> None:
+    async def _health(self, id: int, health: str, why: str, key_refused: bool = False) -> None:
         try:
             async with self._database.transaction() as connection:
-                changed = await channel.set_health(connection, id, health, why, _now())
+                changed = await channel.set_health(connection, id, health, why, _now(), key_refused)
         except DATABASE_AWAY as error:
             log.error("health waits for the database", channel=id, error=type(error).__name__)
         else:
@@ -227,22 +228,23 @@ def cause(error: Exception) -> str:
     return "Het lezen gaat mis. Wij proberen het steeds opnieuw. Meer staat in het logboek van de server."
 
 
-def _storable(item: Delivery) -> Delivery:
+def storable(item: Delivery) -> Delivery:
     """Without the characters that the database cannot keep: one odd key must not hold up the rest."""
     texts = [item.key, item.content_type, *item.meta.keys(), *item.meta.values()]
     if not any(UNSTORABLE.search(text) for text in texts):
         return item
-    return replace(item, key=DeliveryKey(_clean(item.key)), content_type=_clean(item.content_type),
-                   meta={_clean(name): _clean(text) for name, text in item.meta.items()})
+    return replace(item, key=DeliveryKey(cleaned(item.key)), content_type=cleaned(item.content_type),
+                   meta={cleaned(name): cleaned(text) for name, text in item.meta.items()})
 
 
-def _clean(text: str) -> str:
+def cleaned(text: str) -> str:
+    """A text as a text column can hold it."""
     return UNSTORABLE.sub("\ufffd", text)
 
 
 def _version(row: Channel) -> tuple:
     """What a listener is made from: another version asks for another listener."""
-    return row.kind, row.settings, row.secrets
+    return row.kind, row.settings, row.secrets, row.retried_at
 
 
 def _now() -> datetime:

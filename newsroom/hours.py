@@ -140,6 +140,15 @@ def next_open(at: datetime, hours: Hours) -> datetime | None:
     return at if hours.always else next((begin for begin, _ in _spans(at, hours)), None)
 
 
+def next_close(at: datetime, hours: Hours) -> datetime | None:
+    """When the open time that `at` lies in ends; None outside open time, and when it never ends."""
+    at = _checked(at)
+    if hours.always:
+        return None
+    begin, end = next(_spans(at, hours), (None, None))
+    return end if begin == at else None
+
+
 def soon_at(start: datetime, due: datetime, minutes: float | None, hours: Hours) -> datetime:
     """When "almost late" begins: a fifth of the target, and at least 15 open minutes, before `due`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -37,6 +37,9 @@ class Well:
         self.readers = self.most_readers = self.closed = 0
         self.passwords: list[str] = []
         self.changed = asyncio.Event()
+        self.gone: set[str] = set()  # keys that were deleted at the source
+        self.skipped: set[str] = set()  # keys that `listen` leaves out, as no connector should
+        self.ends: datetime | None = None
         self.steps = [Step("Verbonden", True, "kraan.voorbeeldstad.example"), Step("Ingelogd", True)]
 
     def pour(self, *keys: str, **meta: str) -> None:
@@ -93,11 +96,31 @@ class Tap:
                     raise well.error
                 if taken < len(well.batches):
                     taken += 1
-                    yield Batch(well.batches[taken - 1], {"taken": taken})
+                    batch = tuple(one for one in well.batches[taken - 1] if one.key not in well.skipped)
+                    yield Batch(batch, {"taken": taken})
                 else:
                     await changed.wait()
         finally:
             well.readers -= 1
+
+
+    async def keys(self, cursor: Mapping[str, Any], since: datetime | None = None) -> AsyncIterator[DeliveryKey]:
+        if self.well.error is not None:
+            raise self.well.error
+        for one in self._held():
+            if since is None or one.received_at >= since:
+                yield one.key
+
+    async def fetch(self, cursor: Mapping[str, Any], keys: Sequence[DeliveryKey]) -> AsyncIterator[Delivery]:
+        for one in self._held():
+            if one.key in keys:
+                yield one
+
+    async def expires(self) -> datetime | None:
+        return self.well.ends
+
+    def _held(self) -> list[Delivery]:
+        return [one for batch in self.well.batches for one in batch if one.key not in self.well.gone]
 
 
 class Box:

@@ -25,10 +25,10 @@ NL, EN = language.catalogue("nl"), language.catalogue("en")
 COMPUTED = ("answer.", "board.empty.", "card.problem.", "channels.", "check.", "choice.", "conflict.", "connection.",
             "contact.kind.", "days.", "density.", "error.", "event.", "filter.", "forms.role.", "forms.type.",
             "forms.wrong.", "health.", "kind.", "language.", "lateness.", "letter.", "log.field.", "log.kind.",
-            "log.subject.", "log.what.", "menu.", "mode.", "month.", "notice.", "outcome.", "people.link_sent.",
-            "people.saved.", "priority.", "problem.", "profile.saved.", "public.by.", "role.", "saved.", "send.",
-            "shelf.add_to.", "state.", "theme.", "thread.unsure.", "unit.", "verb.", "view.", "weekday.", "work.",
-            "wrong.")
+            "log.subject.", "log.what.", "menu.", "mode.", "month.", "notice.", "opening.", "outcome.",
+            "people.link_sent.", "people.saved.", "priority.", "problem.", "profile.saved.", "public.by.", "role.",
+            "saved.", "send.", "shelf.add_to.", "state.", "theme.", "thread.unsure.", "unit.", "verb.", "view.",
+            "weekday.", "work.", "wrong.")
 KEY = r"""(?P<quote>['"`])(?P<key>[a-z][a-z0-9_.-]*)(?:(?P<more>\$\{|\{|(?P=quote)\s*[~+])|(?P=quote))"""
 CALLS = {
     "templates": (".html", re.compile(r"\bt\(\s*" + KEY)),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors import Batch, Capabilities, ChannelError, DeliveryKey, Outgoing, Sent, Step, TryLater
+from connectors import Batch, Capabilities, ChannelError, Delivery, DeliveryKey, Outgoing, Sent, Step, TryLater
 from connectors.email import check, proof, smtp
 from connectors.email.compose import ascii_domain, compose, recipients
 from connectors.email.imap import Line
@@ -43,7 +43,6 @@ class Email:
         self.settings = settings
         self.reply_address_proved = False
         self._tokens = None if settings.sign_in == "password" else Tokens(settings)
-        self._cursor: Mapping[str, Any] = {}
 
     @property
     def on_new_secret(self) -> OnNewSecret | None:
@@ -56,24 +55,35 @@ class Email:
 
     async def listen(self, cursor: Mapping[str, Any]) -> AsyncIterator[Batch]:
         """Batches without end. Raises `TryLater` and `SignInNeeded`; then listen again from the stored cursor."""
-        self._cursor = cursor
         line = self._line()
         reading = Reading(self.settings, line, cursor)
         async with aclosing(in_thread(reading.batches(), line.stop, self._thread)) as batches:
             async for batch in batches:
-                self._cursor = batch.cursor
                 yield batch
 
-    async def keys(self) -> AsyncIterator[DeliveryKey]:
-        """The keys of the mails in the inbox since the start, as far as the last known cursor counts: that of
-        `listen`. Raises `TryLater` before there is one."""
-        cursor, line = self._cursor, self._line()
-        if "inbox" not in cursor:
-            raise TryLater("Het postvak is nog niet gelezen.")
-        async with aclosing(in_thread(keys(self.settings, line, cursor), line.stop, self._thread)) as lists:
+    async def keys(self, cursor: Mapping[str, Any], since: datetime | None = None) -> AsyncIterator[DeliveryKey]:
+        """The keys of the mails in the inbox that are ours. Raises `TryLater` before it was ever read."""
+        _read_before(cursor)
+        line = self._line()
+        async with aclosing(in_thread(keys(self.settings, line, cursor, since), line.stop, self._thread)) as lists:
             async for found in lists:
                 for key in found:
                     yield key
+
+    async def fetch(self, cursor: Mapping[str, Any], keys: Sequence[DeliveryKey]) -> AsyncIterator[Delivery]:
+        """These mails of the inbox once more."""
+        _read_before(cursor)
+        line = self._line()
+        reading = Reading(self.settings, line, cursor)
+        async with aclosing(in_thread(reading.again(keys), line.stop, self._thread)) as lists:
+            async for found in lists:
+                for delivery in found:
+                    yield delivery
+
+    async def expires(self) -> datetime | None:
+        """The day that was filled in, or what the token server told of our refresh token; the first of the two."""
+        known = [self.settings.secret_ends, self._tokens.ends if self._tokens else None]
+        return min((at for at in known if at), default=None)
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """One reply. A recipient that was refused while others were not is told of in `notes`."""
@@ -118,3 +128,8 @@ class Email:
             except (TimeoutError, CancelledError, RuntimeError) as problem:
                 raise TryLater("Er kwam geen token.") from problem
         return access
+
+
+def _read_before(cursor: Mapping[str, Any]) -> None:
+    if "inbox" not in cursor:
+        raise TryLater("Het postvak is nog niet gelezen.")

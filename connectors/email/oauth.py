@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -22,6 +23,7 @@ OnNewSecret = Callable[[str, Secret], Awaitable[None]]
 
 MARGIN_SECONDS = 300.0  # a token this near its end is renewed first: a large mail takes a while
 ANSWER_SECONDS = 30.0
+LONGEST_SECONDS = 100 * 365 * 86_400  # a token that lasts longer has no end
 ANSWER_BYTES = 65_536  # tokens of Microsoft are up to about 5 kB
 _GOOGLE = "https://oauth2.googleapis.com/token"
 _MICROSOFT = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"
@@ -46,6 +48,7 @@ class Tokens:
 
     def __init__(self, settings: Settings, on_new_secret: OnNewSecret | None = None):
         self.on_new_secret = on_new_secret
+        self.ends: datetime | None = None  # of the refresh token, when the server tells
         self._settings = settings
         self._refresh = settings.refresh_token
         self._kept = self._refresh
@@ -71,6 +74,9 @@ class Tokens:
         except ValueError as problem:
             raise TryLater("De tokenserver gaf geen bruikbaar token.") from problem
         self._access = token
+        lasts = answer.get("refresh_token_expires_in")
+        if isinstance(lasts, int) and 0 < lasts < LONGEST_SECONDS:
+            self.ends = datetime.now(UTC) + timedelta(seconds=lasts)
         if isinstance(rotated := answer.get("refresh_token"), str) and rotated:
             self._refresh = Secret(rotated)
 

@@ -7,7 +7,7 @@ that is ours) and `history` (up to this uid it is closed history; when `renumber
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -47,6 +47,21 @@ class Reading:
                     yield from self._look("sent", sent)
                 yield from self._look("inbox", self._settings.inbox)  # last: `wait` watches the folder we are in
                 self._line.wait(SENT_SECONDS if sent else IDLE_SECONDS, POLL_SECONDS)
+        except Declined as problem:
+            raise TryLater(f"De mailserver weigert: {problem}") from problem
+        finally:
+            self._line.close()
+
+    def again(self, keys: Sequence[DeliveryKey]) -> Iterator[list[Delivery]]:
+        """These mails of the inbox once more, whatever was read already."""
+        at, wanted = self.cursor["inbox"], set(keys)
+        uids = sorted(uid for uid in (int(one.rpartition("/")[2]) for one in wanted) if key(at, uid) in wanted)
+        try:
+            self._line.connect()
+            self._open("inbox", at["folder"])
+            for start in range(0, len(uids), BATCH_MAILS):
+                for batch in self._read("inbox", uids[start:start + BATCH_MAILS]):
+                    yield list(batch.deliveries)
         except Declined as problem:
             raise TryLater(f"De mailserver weigert: {problem}") from problem
         finally:
@@ -191,14 +206,16 @@ class Reading:
         return self._delivery(role, uid, body, arrived, problem="not_fetched", reason=reason)
 
 
-def keys(settings: Settings, line: Line, cursor: Mapping[str, Any]) -> Iterator[list[DeliveryKey]]:
+def keys(settings: Settings, line: Line, cursor: Mapping[str, Any],
+         since: datetime | None) -> Iterator[list[DeliveryKey]]:
     """The keys of all mails that are in the inbox now and are ours to have, in one list."""
     try:
         line.connect()
         at = cursor["inbox"]
         if line.examine(settings.inbox) != at["uidvalidity"]:
             raise TryLater("De map is op de mailserver opnieuw gemaakt.", 1.0)
-        yield [key(at, uid) for uid in line.uids_after(at["start"])]
+        late = f" SINCE {_imap_date(since)}" if since else ""
+        yield [key(at, uid) for uid in line.search(f"UID {at['start'] + 1}:*{late}") if uid > at["start"]]
     except Declined as problem:
         raise TryLater(f"De mailserver weigert: {problem}") from problem
     finally:

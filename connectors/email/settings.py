@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from ipaddress import ip_address
 
 from connectors import Secret, SignInNeeded, option
@@ -55,6 +56,9 @@ class Settings:
                                    default=Secret(""))
     refresh_token: Secret = option("Bij Google nodig. Bij Microsoft leeg als de toepassing zelf bij het postvak mag.",
                                    label="Vernieuwingstoken", group=_SIGN_IN, default=Secret(""))
+    secret_until: str = option("De einddatum van het clientgeheim of wachtwoord, bijvoorbeeld 2027-11-30. Dan staat "
+                               "bij Kanalen hoeveel dagen het nog geldig is.", label="Geheim geldig tot",
+                               group=_SIGN_IN, default="")
     token_url: str = option("Leeg: het adres van Microsoft of Google.", label="Adres voor tokens", group=_SIGN_IN,
                             default="")
 
@@ -67,6 +71,14 @@ class Settings:
     def imap_name(self) -> str:
         """Who signs in to receive."""
         return self.imap_user or self.address
+
+    @property
+    def secret_ends(self) -> datetime | None:
+        """The beginning of the day on which the secret ends (UTC), or None when there is no such date."""
+        try:
+            return datetime.combine(date.fromisoformat(self.secret_until.strip()), time(), UTC)
+        except ValueError:
+            return None
 
     @property
     def smtp_name(self) -> str:

@@ -9,14 +9,14 @@ from typing import Any
 
 from aiohttp import web
 
-from newsroom import account, calendar, logbook, option, team
+from newsroom import account, calendar, language, logbook, option, team
 from newsroom.board import ZONE
 from newsroom.hours import Target
 from newsroom.logbook import SUBJECTS, Filter, Line
 from newsroom.web.admin import target_fields, week
 from newsroom.web.admin.frame import PATH, word
-from newsroom.web.keys import CHANNELS, DATABASE
-from newsroom.web.render import page, say
+from newsroom.web.keys import CHANNELS, DATABASE, now
+from newsroom.web.render import language_of, page, say
 from newsroom.web.routes import Routes
 
 YEARS = range(2000, 2200)
@@ -92,7 +92,11 @@ def _value(request: web.Request, name: str, value: Any, names: Names) -> str:
         case ("low" | "normal" | "high" | "urgent"), str():
             amount, _, unit = value.partition(" ")
             return target_fields.words(request, Target(float(amount), unit))  # type: ignore[arg-type]
-    return word(request, {"mode": "mode", "outcome": "outcome"}.get(name, "choice"), str(value))
+        case ("begins" | "ends" | "retried"), str():
+            return language.moment(datetime.fromisoformat(value), language_of(request), now=now(request))
+        case ("text_nl" | "text_en" | "target"), str():
+            return value
+    return word(request, {"mode": "mode", "outcome": "outcome", "opening": "opening"}.get(name, "choice"), str(value))
 
 
 def _block(request: web.Request, block: list[int]) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import imaplib
 import threading
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 import pytest
 
-from connectors import Secret, SignInNeeded, TryLater
+from connectors import DeliveryKey, Secret, SignInNeeded, TryLater
 from connectors.email import Email, imap, reading
 from tests.connectors.email.conftest import Reader, mail
 from tests.connectors.email.dovecot import PASSWORD
@@ -255,19 +257,39 @@ async def test_a_mail_that_is_too_large_comes_with_its_beginning(dovecot, settin
     assert "Zie de foto." in Email.parse(large)[0].text
 
 
-async def test_the_keys_of_the_source_can_be_counted(dovecot, settings, address):
+async def test_the_keys_of_the_source_can_be_counted_and_fetched_again(dovecot, settings, address):
     dovecot.deliver(address, mail(0))
     email = Email(settings())
     with pytest.raises(TryLater):
-        await anext(email.keys())
+        await anext(email.keys({}))
     reader = Reader(email)
     await reader.begin()
     dovecot.deliver(address, mail(1), mail(2))
     found = await reader.count(2)
     dovecot.deliver(address, mail(3))
-    keys = [key async for key in email.keys()]
+    keys = [key async for key in email.keys(reader.cursor)]
     assert [one.key for one in found] == keys[:2]
     assert 3 == len(keys)
+    again = [one async for one in email.fetch(reader.cursor, [keys[1], keys[2], DeliveryKey("INBOX/1/999")])]
+    assert [found[1], keys[2]] == [again[0], again[1].key]
+
+
+async def test_only_the_keys_of_late_are_counted(dovecot, settings, address):
+    reader = Reader(Email(settings()))
+    await reader.begin()
+    dovecot.deliver(address, mail(1))
+    box = dovecot.box(address)
+    box.append("INBOX", "", imaplib.Time2Internaldate(datetime.now(UTC) - timedelta(days=30)), mail(2))
+    box.logout()
+    found = await reader.count(2)
+    keys = [key async for key in reader.email.keys(reader.cursor, datetime.now(UTC) - timedelta(days=7))]
+    assert [found[0].key] == keys
+
+
+async def test_a_secret_tells_when_it_ends(settings):
+    assert await Email(settings()).expires() is None
+    assert datetime(2027, 11, 30, tzinfo=UTC) == await Email(settings(secret_until=" 2027-11-30 ")).expires()
+    assert await Email(settings(secret_until="binnenkort")).expires() is None
 
 
 async def test_a_wrong_password_needs_an_administrator(settings):
