@@ -42,7 +42,7 @@ lock:
 	@$(UV) $(COMPILE) --extra build --output-file requirements.lock
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .mastodon-server .pytest_cache .ruff_cache .hypothesis
 
 install:
 	@$(call install_from,requirements.lock)

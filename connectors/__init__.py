@@ -49,8 +49,8 @@ class Kind(StrEnum):
     """What an `Incoming` item is."""
 
     MESSAGE = "message"
-    EDIT = "edit"
-    DELETION = "deletion"
+    EDIT = "edit"  # of the message with this `external_id` and author: all of it, as it is now
+    DELETION = "deletion"  # of that message; says no more than its `external_id`, author, direction and `public`
     BOUNCE = "bounce"  # a delivery report on a reply of ours; `answers_to` names that reply
     NOT_UNDERSTOOD = "not_understood"  # shown as a card "nog niet begrepen", never dropped
 
@@ -69,13 +69,15 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file, byte for byte. `name` is as the sender gave it: never used as a path."""
+    """A file, byte for byte. `name` is as the sender gave it: never used as a path. `description` says what is in a
+    picture, for who cannot see it."""
 
     name: str
     type: str
     content: bytes
     inline: bool = False
     content_id: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,13 +217,19 @@ class Capabilities:
 
     longest_text: int = 100_000
     longest_subject: int = 0  # 0: no subject
+    warning: bool = False  # the subject is a content warning: part of the length, and never made up
+    link_length: int = 0  # what any link counts; 0: its own length
+    short_handles: bool = False  # of @name@server only @name counts
     attachment_types: tuple[str, ...] | None = None  # None: every type, (): none
     attachment_bytes: int = 0  # of all attachments together
+    most_attachments: int | None = None
+    descriptions: bool = False  # files can be described for who cannot see them
     public: bool = False
     private: bool = True
     reply_window_seconds: int | None = None
     threads: bool = False
-    idempotency_key: bool = False
+    idempotency_key: bool = False  # the same reply again is recognised,
+    key_seconds: float | None = None  # and for how long; None: always
     edits: bool = False
     deletes: bool = False
     sent_items: bool = False
@@ -286,6 +294,14 @@ class Verifier(Protocol):
     """A connector that is pushed to. Raises `NotVerified`; checks the signature over the raw bytes first."""
 
     def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery: ...
+
+
+@runtime_checkable
+class Learning(Protocol):
+    """A connector whose server sets limits of its own. The house calls `learn` before it shows them."""
+
+    async def learn(self) -> None:
+        """Take them over in `capabilities`; asks at most now and then, and never raises."""
 
 
 @runtime_checkable
