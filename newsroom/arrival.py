@@ -29,7 +29,7 @@ async def arrive(connection: Connection, pairs: Sequence[tuple[Stored, Sequence[
                  at: datetime) -> dict[int, str]:
     """Write what was read. The same delivery again, in any order, from any worker, changes nothing more.
 
-    Returns why deliveries made no message of their own: {delivery id: `again`, `own` or `copy`}.
+    Returns why deliveries made no message of their own: {delivery id: `again`, `own`, `copy` or `removed`}.
     """
     arrivals = [_arrival(stored, number, item, house) for stored, items in pairs for number, item in enumerate(items)]
     await _lock_parties(connection, arrivals)
@@ -40,7 +40,7 @@ async def arrive(connection: Connection, pairs: Sequence[tuple[Stored, Sequence[
     why = {arrival.stored.id: "again" for arrival in arrivals}
     why |= {arrival.stored.id: "own" for arrival in fresh}
     why |= {arrival.stored.id: "copy" if arrival.copy else "" for arrival in theirs}
-    return why
+    return why | await _removed(connection, [one for one in arrivals if why[one.stored.id] in ("again", "copy")])
 
 
 def _arrival(stored: Stored, number: int, item: Incoming, house: Configuration) -> Arrival:
@@ -84,6 +84,21 @@ async def _fresh(connection: Connection, arrivals: list[Arrival], house: Configu
             identities.add(identity)
             fresh.append(arrival)
     return fresh
+
+
+async def _removed(connection: Connection, arrivals: Sequence[Arrival]) -> dict[int, str]:
+    """What a person took away may come once more: from a renumbered mailbox, or late from another one."""
+    if not arrivals:
+        return {}
+    # other deliveries of a message that was removed
+    rows = await connection.fetch(
+        "select w.id from unnest($1::bigint[], $2::int[], $3::text[], $4::text[]) as w(id, channel_id, identity, name)"
+        " where exists (select from message m where m.channel_id = w.channel_id and m.identity = w.identity"
+        "  and m.removed_at is not null)"
+        " or exists (select from message m where m.copy_of = w.name and m.removed_at is not null)",
+        [one.stored.id for one in arrivals], [one.stored.channel_id for one in arrivals],
+        [one.incoming.identity or None for one in arrivals], [one.incoming.copy_of or None for one in arrivals])
+    return {row["id"]: "removed" for row in rows}
 
 
 def _is_proof(item: Incoming, secret: bytes) -> bool:

@@ -62,7 +62,7 @@ async def _answered(connection: Connection, row: Message) -> Message | None:
     # what this reply answers
     id = await connection.fetchval(
         "select id from message where conversation_id = $1 and direction = 'in' and at <= $2 and removed_at is null"
-        " and channel_id = $3 order by at desc, external_id desc limit 1",
+        " and channel_id = $3 and kind <> 'bounce' order by at desc, external_id desc limit 1",
         row.conversation_id, row.at, row.channel_id)
     if id is None:
         return None

@@ -182,13 +182,17 @@ async def claim(connection: Connection, limit: int, slow: bool = False) -> list[
 
 
 async def done(connection: Connection, outcomes: Mapping[int, str]) -> None:
-    """Mark deliveries as read: {id: what is to be said of it, or empty}. A replay keeps what was said first."""
+    """Mark deliveries as read: {id: what is to be said of it, or empty}. A replay keeps what was said first; the bytes
+    of what a person `removed` go."""
     # read: never claimed again
     await connection.execute(
         "update delivery set state = 'done', problem = case when w.problem = 'again' and delivery.problem <> ''"
         " then delivery.problem else w.problem end from unnest($1::bigint[], $2::text[]) as w(id, problem)"
         " where delivery.id = w.id",
         list(outcomes), list(outcomes.values()))
+    if removed := [id for id, problem in outcomes.items() if problem == "removed"]:
+        # a person took away what this says, in another delivery
+        await connection.execute("update delivery set body = '' where id = any($1::bigint[])", removed)
 
 
 async def set_slow(connection: Connection, ids: Sequence[int]) -> None:

@@ -259,9 +259,10 @@ select m.conversation_id, min(m.at) as first_at, max(m.at) as last_at,
   (array_agg(m.id order by m.at desc, m.external_id desc, m.id desc))[1] as last_id,
   (array_agg(left(case when m.body <> '' or m.details = '[]' then m.body
       else (select string_agg(d->>1, ' · ') from jsonb_array_elements(m.details) d) end, 640)
-    order by m.at desc, m.external_id desc) filter (where m.direction = 'in'))[1] as text,
+    order by m.kind = 'bounce', m.at desc, m.external_id desc) filter (where m.direction = 'in'))[1] as text,
   (array_agg(m.channel_id order by m.at, m.external_id))[1] as channel_id,
-  (array_agg(m.author_name order by m.at, m.external_id) filter (where m.direction = 'in'))[1] as author,
+  (array_agg(m.author_name order by m.kind = 'bounce', m.at, m.external_id)
+    filter (where m.direction = 'in'))[1] as author,
   (array_agg(m.subject order by m.at, m.external_id) filter (where m.subject <> ''))[1] as subject,
   min(m.at) filter (where m.direction = 'in' and not m.auto_reply and m.kind <> 'bounce'
     and m.at > coalesce(a.elsewhere, '-infinity') and m.id > coalesce(a.here, 0)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import asyncpg
 
-from connectors import Author, Incoming
+from connectors import Author, Incoming, Kind
 from newsroom import access, contact, conversation, term, triage
 from newsroom.conversation import Conversation
 from newsroom.database import Connection
@@ -19,6 +19,7 @@ from newsroom.term import Terms
 
 NUMBER = re.compile(r"\b[2-9A-HJKMNP-Z]{10}\b")  # a reference in a subject: only ever a suggestion
 MOST_PARTIES = 50  # of one message, that may answer it
+FORGED = "dmarc-fail"  # the problem of a message that the domain of its sender denies
 
 Key = tuple[int, str, str]
 
@@ -76,7 +77,10 @@ async def configuration(connection: Connection, secret: bytes) -> Configuration:
 
 
 def keys(channel_id: int, item: Incoming, house: Configuration) -> list[Key]:
-    """The keys of a message: each of its references for each of its parties, in its mailbox and its home."""
+    """The keys of a message: each of its references for each of its parties, in its mailbox and its home. None for
+    one that is denied by the domain of its sender: it neither enters a thread nor draws answers away from one."""
+    if FORGED in item.problems:
+        return []
     people = [item.author] if item.direction == "in" else [*item.to, *item.cc][:MOST_PARTIES]
     references = dict.fromkeys([item.external_id, *item.answers_to])
     places = dict.fromkeys([channel_id, home(channel_id, item, house)])
@@ -98,7 +102,12 @@ def home(channel_id: int, item: Incoming, house: Configuration) -> int:
 
 async def place(connection: Connection, arrivals: Sequence[Arrival], house: Configuration,
                  at: datetime) -> Placement:
-    """Give every arrival its conversation: known by a key, by a valid reply address, or new."""
+    """Give every arrival its conversation: known by a key, by a valid reply address, by the reply of ours that came
+    back, or new."""
+    returned = await _returned(connection, arrivals)
+    for arrival in arrivals:
+        if id(arrival) in returned:  # who sends a report takes no part: a later message of theirs stays outside
+            arrival.keys = []
     wanted = sorted({key for arrival in arrivals for key in arrival.keys})
     placement = Placement()
     # which conversations hold these keys
@@ -110,7 +119,7 @@ async def place(connection: Connection, arrivals: Sequence[Arrival], house: Conf
     by_token = await _by_token(connection, arrivals, house.secret)
     copies = await _copies(connection, arrivals)
     placement.rows = await conversation.lock(
-        connection, [*placement.owner.values(), *by_token.values(), *copies.values()])
+        connection, [*placement.owner.values(), *by_token.values(), *returned.values(), *copies.values()])
     if any(row.state == "merged" for row in placement.rows.values()):
         raise asyncpg.SerializationError("joined by another worker since the keys were read")
     placement.before = dict(placement.rows)
@@ -118,12 +127,11 @@ async def place(connection: Connection, arrivals: Sequence[Arrival], house: Conf
     people = await contact.of(connection, [resident(a.incoming) for a in arrivals], at)
     for arrival in arrivals:
         hits = {_survivor(placement, placement.owner[key]) for key in arrival.keys if key in placement.owner}
-        if id(arrival) in by_token:
-            hits.add(_survivor(placement, by_token[id(arrival)]))
+        hits |= {_survivor(placement, found[id(arrival)]) for found in (by_token, returned) if id(arrival) in found}
         first = copies.get((arrival.incoming.copy_of, arrival.incoming.direction, wall(arrival.channel_id, house)))
         if first is not None:
             hits.add(_survivor(placement, first))
-        target = _join(placement, hits, arrival)
+        target = _join(placement, hits, arrival, people)
         # elsewhere than the first one, as when that was closed long ago, it is a message of its own
         arrival.copy = first is not None and target == _survivor(placement, first)
         if target is None:
@@ -157,7 +165,7 @@ async def _copies(connection: Connection, arrivals: Sequence[Arrival]) -> dict[t
 async def _by_token(connection: Connection, arrivals: Sequence[Arrival], secret: bytes) -> dict[int, int]:
     """Conversations by the signed reply address, for senders who take part in them."""
     tokens = [(id(a), reference, a.incoming.author) for a in arrivals if a.incoming.reply_token
-              and (reference := read_token(a.incoming.reply_token, secret))]
+              and FORGED not in a.incoming.problems and (reference := read_token(a.incoming.reply_token, secret))]
     if not tokens:
         return {}
     # only a participant gets in by a reply address
@@ -170,17 +178,33 @@ async def _by_token(connection: Connection, arrivals: Sequence[Arrival], secret:
             if (reference, author.kind, author.address) in found}
 
 
+async def _returned(connection: Connection, arrivals: Sequence[Arrival]) -> dict[int, int]:
+    """A delivery report belongs to the conversation of the reply that it names: nobody can guess our ids."""
+    reports = [(id(a), a.stored.channel_id, name) for a in arrivals if a.incoming.kind == Kind.BOUNCE
+               for name in a.incoming.answers_to]
+    if not reports:
+        return {}
+    # replies that were written here
+    rows = await connection.fetch(
+        "select channel_id, external_id, conversation_id from message where external_id = any($1::text[])"
+        " and client_id is not null", sorted({name for _, _, name in reports}))
+    ours = {(row["channel_id"], row["external_id"]): row["conversation_id"] for row in rows}
+    return {mark: ours[channel_id, name] for mark, channel_id, name in reports if (channel_id, name) in ours}
+
+
 def _survivor(placement: Placement, id: int) -> int:
     while id in placement.joined:
         id = placement.joined[id]
     return id
 
 
-def _join(placement: Placement, hits: set[int], arrival: Arrival) -> int | None:
-    """The conversation among `hits` that takes this message; None: none of them does."""
-    at = arrival.incoming.at
+def _join(placement: Placement, hits: set[int], arrival: Arrival, people: contact.Known) -> int | None:
+    """The conversation among `hits` that takes this message; None: none of them does. What a blocked sender writes
+    only joins what is in the spam folder."""
+    at, shut_out = arrival.incoming.at, arrival.incoming.direction == "in" and _blocked(arrival.incoming, people)
     rows = [row for id in hits if (row := placement.rows[id]).state not in ("removed", "merged")
-            and (row.live or row.state == "spam" or row.close_reason_id is None or triage.reopens(row, at))]
+            and (row.live or row.state == "spam" or row.close_reason_id is None or triage.reopens(row, at))
+            and (row.state == "spam" or not shut_out)]
     if not rows:
         return None
     rows.sort(key=lambda row: (not row.touched, row.created_at, row.reference))
@@ -199,11 +223,11 @@ def _new(placement: Placement, id: int, arrival: Arrival, house: Configuration, 
          hits: set[int]) -> int:
     item, meta = arrival.incoming, arrival.stored.delivery.meta
     person = resident(item)
-    contact_id, blocked = people.get((person.kind, person.address), (None, False))
+    contact_id, _ = people.get((person.kind, person.address), (None, False))
     channel_id = arrival.channel_id
     team = int(meta.get("team") or 0) or house.channels[channel_id][0]
     follows = max((hit for hit in hits if placement.rows[hit].state == "closed"), default=None)
-    state = "spam" if blocked or meta.get("spam") else "closed" if meta.get("history") else "new"
+    state = "spam" if _blocked(item, people) or meta.get("spam") else "closed" if meta.get("history") else "new"
     placement.rows[id] = Conversation(
         id, item_reference(arrival.stored.reference, arrival.item), channel_id, item.at, item.at,
         subject=item.subject[:500], state=state, closed_at=item.at if state == "closed" else None, team_id=team,
@@ -240,6 +264,11 @@ async def _suggest(connection: Connection, placement: Placement) -> None:
         other = next((hit for hit in found if hit and hit != id and hit not in placement.joined), None)
         if other and placement.rows[id].suggestion is None:
             placement.rows[id] = replace(placement.rows[id], suggestion=other)
+
+
+def _blocked(item: Incoming, people: contact.Known) -> bool:
+    person = resident(item)
+    return people.get((person.kind, person.address), (None, False))[1]
 
 
 def wall(channel_id: int, house: Configuration) -> str:

@@ -193,7 +193,8 @@ async def _queued(connection: Connection, row: Conversation, by: By, reply: Comp
     # the messages this reply stands under, oldest first
     chain = await connection.fetch(
         "select external_id, subject from message where conversation_id = $1 and direction in ('in', 'out')"
-        " and external_id <> '' and send_state not in ('cancelled', 'failed') order by at, external_id", row.id)
+        " and external_id <> '' and kind <> 'bounce' and send_state not in ('cancelled', 'failed')"
+        " order by at, external_id", row.id)
     id = (await message.reserve(connection, 1))[0]
     subject = reply.subject or next((c["subject"] for c in chain if c["subject"]), "") or row.subject
     if subject and not subject.lower().startswith("re:"):

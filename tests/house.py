@@ -42,7 +42,7 @@ def _incoming(data: dict[str, Any], item: Delivery) -> Incoming:
         to=tuple(author(address) for address in data.get("to", ())),
         cc=tuple(author(address) for address in data.get("cc", ())), auto_reply=data.get("auto", False),
         bounced=tuple((address, "550 unknown") for address in data.get("bounced", ())),
-        details=tuple(map(tuple, data.get("details", ()))),
+        details=tuple(map(tuple, data.get("details", ()))), problems=tuple(data.get("problems", ())),
         attachments=tuple(Attachment(name, "text/plain", text.encode()) for name, text in data.get("files", ())))
 
 

@@ -79,6 +79,20 @@ async def test_it_is_not_read_again(db, chef):
     assert 0 == await make_intake(db).drain()
 
 
+async def test_its_words_do_not_come_back(db, chef):
+    """From a mailbox that was renumbered, and from another mailbox that is read later."""
+    info, other = await add_channel(db), await add_channel(db, "Balie", "balie@voorbeeldstad.example")
+    item = mail("m1", subject=f"Een {SECRET_WORDS}", copy_of="same", identity="m1|hash")
+    receipt, = await receive(db, info, paper("1", item))
+    await remove(db, chef, receipt.reference)
+    await receive(db, info, paper("7/1", item))
+    await receive(db, other, paper("1", item))
+    assert SECRET_WORDS not in await whole_database(db)
+    assert [{"problem": "removed", "n": 3}] == await rows(db, "select problem, count(*) as n from delivery group by 1")
+    await receive(db, info, paper("2", mail("m2", subject=f"Nog een {SECRET_WORDS}", copy_of="more", identity="m2|h")))
+    assert SECRET_WORDS in await whole_database(db)
+
+
 async def test_a_reason_is_asked_and_a_reply_of_our_own_cannot_be_removed(db, chef):
     channel = await add_channel(db)
     receipt, = await receive(db, channel, paper("1", mail("m1")))

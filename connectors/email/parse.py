@@ -80,7 +80,7 @@ def read(delivery: Delivery) -> Incoming:
         quoted=said.quoted,
         html=html_of(said.body, notes),
         answers_to=_answers_to(headers, said.body, said.report),
-        identity=f"{message_id}|{digest}",
+        identity=f"{message_id}|{_digest(delivery.body)}",
         copy_of=_copy_of(message_id, raw, root.header_end, meta),
         reply_token=reply_token([value for name in _TOKEN_FIELDS for value in headers.every(name)]),
         to=to,
@@ -240,7 +240,12 @@ def _copy_of(message_id: str, raw: bytes, body_start: int, meta: Mapping[str, st
     """Empty when the body was not fetched: two mails that we have not seen are not known to be equal."""
     if not message_id or meta.get("too_large") == "1":
         return ""
-    return f"{message_id}|{sha256(memoryview(raw)[body_start:]).hexdigest()}"
+    return f"{message_id}|{_digest(raw[body_start:])}"
+
+
+def _digest(raw: bytes) -> str:
+    """Equal for a mail from a mailbox and the same one from a file, where lines may end in LF alone."""
+    return sha256(raw.replace(b"\r\n", b"\n")).hexdigest()
 
 
 def _form_details(headers: Headers) -> tuple[tuple[str, str], ...]:
@@ -262,6 +267,6 @@ def _unreadable(delivery: Delivery) -> Incoming:
         author=Author("email", ""),
         kind=Kind.NOT_UNDERSTOOD,
         direction="out" if delivery.meta.get("sent") == "1" else "in",
-        identity=f"|{digest}",
+        identity=f"|{_digest(delivery.body)}",
         problems=("unreadable",),
     )

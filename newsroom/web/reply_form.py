@@ -87,7 +87,8 @@ def recipients(thread: Sequence[Message], participants: Sequence[tuple[str, str,
     to another address than theirs; all as text.
 
     The Reply-To of the last message counts before its From (RFC 5322 section 3.6.2), unless it is only ourselves."""
-    last = next((one for one in reversed(thread) if one.direction == "in" and one.author_address), None)
+    last = next((one for one in reversed(thread)
+                 if one.direction == "in" and one.author_address and one.kind != "bounce"), None)
     if last is None:
         return ", ".join(written(kind, address, name) for kind, address, name in participants[:1]), [], ""
     writer = [last.author_kind, last.author_address, last.author_name]
