@@ -159,7 +159,8 @@ class Refused(ChannelError):
 
 
 class TryLater(ChannelError):
-    """Certainly not sent; try again after `after` seconds. The only outcome that is retried by itself."""
+    """Certainly not sent; try again after `after` seconds. The only outcome that is retried by itself, for two days.
+    A channel that takes an idempotency key may say so too when it does not know: a second try does no harm then."""
 
     def __init__(self, reason: str, after: float = 60.0):
         super().__init__(reason)
@@ -176,6 +177,11 @@ class Unknown(ChannelError):
 
 class NotVerified(Exception):
     """A pushed request is not from the source: bad or missing signature. Answered 401, nothing is stored."""
+
+
+class NotAccepted(Exception):
+    """A pushed request is from the source, and is nothing that could become a message. The text says what is wrong, in
+    English and without secrets. Answered 422, nothing is stored: the source still has it."""
 
 
 # --- what a connector is -------------------------------------------------------------------------------------
@@ -291,7 +297,8 @@ class Listener(Protocol):
 
 @runtime_checkable
 class Verifier(Protocol):
-    """A connector that is pushed to. Raises `NotVerified`; checks the signature over the raw bytes first."""
+    """A connector that is pushed to, at `/ontvangst/<channel>`. Raises `NotVerified`; checks the signature over the raw
+    bytes first. Only then it may raise `NotAccepted`. The answer follows when the delivery is committed."""
 
     def verify(self, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Delivery: ...
 

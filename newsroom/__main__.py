@@ -14,6 +14,7 @@ from pathlib import Path
 
 import structlog
 
+from connectors import outbound
 from newsroom import account, app, command, link
 from newsroom.settings import Settings, SettingsWrong, load
 
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsWrong as wrong:
         print(f"{PROG}: the settings are wrong.\n{wrong}", file=sys.stderr)
         return 2
+    outbound.permit(settings.outbound_networks)
     _log_to_stderr("warning" if settings.log_level == "info" and given.run is not serve else settings.log_level)
     try:
         return asyncio.run(given.run(settings, given)) or 0

@@ -195,6 +195,15 @@ async def done(connection: Connection, outcomes: Mapping[int, str]) -> None:
         await connection.execute("update delivery set body = '' where id = any($1::bigint[])", removed)
 
 
+async def heard(connection: Connection, at: Mapping[int, datetime]) -> None:
+    """Keep when something last came into channels, {id: moment}; not for every message of a busy one."""
+    # what is pushed to us moves no cursor
+    await connection.execute(
+        "update channel c set last_in_at = w.at from unnest($1::int[], $2::timestamptz[]) as w(id, at)"
+        " where c.id = w.id and (c.last_in_at is null or c.last_in_at < w.at - interval '5 seconds')",
+        list(at), list(at.values()))
+
+
 async def set_slow(connection: Connection, ids: Sequence[int]) -> None:
     """Leave deliveries that take long to read to the lane that reads one at a time."""
     # out of the way of the others

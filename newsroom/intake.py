@@ -144,6 +144,7 @@ class Intake:
             problems |= {stored.id: item.problems[-1] for stored, items in ready for item in items
                          if "unreadable" in item.problems}
             await delivery.done(connection, problems)
+            await delivery.heard(connection, {stored.channel_id: stored.delivery.received_at for stored, _ in ready})
 
     async def _read(self, claimed: Sequence[Stored], quick: bool) -> list[Read]:
         until = monotonic() + READ_SECONDS

@@ -92,6 +92,12 @@ async def mark(connection: Connection, id: int, outcome: Outcome, at: datetime) 
     if outcome.state == "sent":
         # the channel's last sign of life
         await connection.execute("update channel set last_out_at = $2 where id = $1", row["channel_id"], at)
+        # the source's own id for it: an answer that names that joins too
+        await connection.execute(
+            "insert into thread_key (channel_id, reference, party, conversation_id)"
+            " select distinct channel_id, $3, party, conversation_id from thread_key"
+            " where conversation_id = $1 and channel_id = $2 and $3 <> '' on conflict do nothing",
+            row["conversation_id"], row["channel_id"], outcome.external_id)
     before = (await conversation.lock(connection, [row["conversation_id"]]))[row["conversation_id"]]
     problem = PROBLEM.get(outcome.state, "" if before.problem in ("unknown", "not_sent") else before.problem)
     after = replace(before, problem=problem, version=before.version + 1)

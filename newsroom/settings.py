@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,6 +43,8 @@ class Settings:
                                                "with commas between.", ())
     frame_ancestors: tuple[str, ...] = setting("Sites that may show the public forms in a frame, "
                                                "with commas between.", ())
+    outbound_networks: tuple[str, ...] = setting("Networks inside that webhooks may reach besides public addresses, "
+                                                 "such as 10.20.0.0/16, with commas between.", ())
     organisation: str = setting("The municipality's name, on public pages.", "Voorbeeldstad")
     mail_url: str = setting("SMTP server for invitations and resets, smtp://user:password@host:port. "
                             "Empty: the link is shown to the administrator.", "")
@@ -122,6 +125,11 @@ def _check(settings: Settings, wrong: list[str]) -> None:
         value = getattr(settings, name)
         if value and urlsplit(value).scheme not in allowed:
             wrong.append(f"{PREFIX}{name.upper()}: begin with {allowed[0]}://.")
+    for text in settings.outbound_networks:
+        try:
+            ip_network(text)
+        except ValueError:
+            wrong.append(f"{PREFIX}OUTBOUND_NETWORKS: {text!r} is not a network such as 10.20.0.0/16.")
     if settings.log_level not in ("debug", "info", "warning", "error"):
         wrong.append(f"{PREFIX}LOG_LEVEL: {settings.log_level!r} is not debug, info, warning or error.")
     if settings.secret_key_file and not settings.secret_key_file.is_file():

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import msgspec
 from aiohttp import web
 
-from connectors import Delivery, DeliveryKey, NotVerified, SignInNeeded, Verifier
-from connectors.web_form import message, registration
+from connectors import Delivery, DeliveryKey, NotAccepted, NotVerified, SignInNeeded, Verifier
+from connectors.web_form import WebForm, message, registration
 from newsroom import delivery
 from newsroom.api_token import Tokens
 from newsroom.channel import NoChannel
@@ -43,8 +43,8 @@ def routes(add: Routes) -> None:
     path = r"/api/v1/kanalen/{id:\d{1,9}}/leveringen"
     add.page("POST", path, entrance.deliver, "machine", name="api_deliver")
     add.page("GET", path + "/{reference}", entrance.look, "machine", name="api_delivery")
-    add.page("POST", r"/ontvangst/{id:\d{1,9}}/open-formulieren", receive_registration, "machine",
-             name="receive_open_forms")
+    add.page("POST", r"/ontvangst/{id:\d{1,9}}", receive, "machine", name="receive")
+    add.page("POST", r"/ontvangst/{id:\d{1,9}}/open-formulieren", receive, "machine")  # it puts a path after a root
 
 
 class Entrance:
@@ -120,9 +120,9 @@ def check(raw: bytes) -> None:
         raise _too_large("text", limits.JSON_BYTES)
 
 
-async def receive_registration(request: web.Request) -> web.Response:
-    """POST a registration of Open Formulieren. It is tried again with the same reference and a new time in it, so
-    the values decide whether it is the same; with other values both are kept."""
+async def receive(request: web.Request) -> web.Response:
+    """POST to a channel that is pushed to: its connector checks the signature and says what the delivery is. With other
+    bytes under a key that is here already both are kept, unless the connector knows them to be the same message."""
     try:
         channel_id = int(request.match_info["id"])
         connector = await request.app[CONNECTOR](channel_id)
@@ -130,23 +130,21 @@ async def receive_registration(request: web.Request) -> web.Response:
             raise NoChannel(channel_id)
         raw = await body.read(request, limits.BODY_BYTES)
         item = connector.verify(request.headers, raw, now(request))
-        _check_files(raw, registration.files(raw))
+        if isinstance(connector, WebForm):
+            _check_files(raw, registration.files(raw))
         receipt = await request.app[WRITER].put(channel_id, item)
-        if receipt.differs:
-            receipt = await _same_or_second(request, channel_id, item, receipt)
+        if receipt.differs and not (isinstance(connector, WebForm) and await _tried_again(request, item, receipt)):
+            receipt = await request.app[WRITER].put(channel_id, delivery.under_own_key(item))
         return web.json_response({"reference": receipt.reference})
     except Exception as error:
         return refuse(request, error)
 
 
-async def _same_or_second(request: web.Request, channel_id: int, item: Delivery,
-                          first: delivery.Receipt) -> delivery.Receipt:
+async def _tried_again(request: web.Request, item: Delivery, first: delivery.Receipt) -> bool:
+    """Open Formulieren tries again with the same reference and a new time in it: the values decide."""
     async with request.app[DATABASE].connection() as connection:
         known = await delivery.original(connection, first.id, 0, limits.BODY_BYTES)
-    if registration.same(known, item.body):
-        return first
-    other = delivery.under_own_key(item)
-    return await request.app[WRITER].put(channel_id, other)
+    return registration.same(known, item.body)
 
 
 def _check_files(raw: bytes, contents: list[str]) -> None:
@@ -175,7 +173,9 @@ def refuse(request: web.Request, error: Exception) -> web.Response:
         case Refusal():
             found = error
         case NotVerified():
-            found = Refusal(401, "Not verified", "The API key is missing or wrong.")
+            found = Refusal(401, "Not verified", "The key or signature is missing, wrong or too old.")
+        case NotAccepted():
+            found = Refusal(422, "Not a message", f"{error}.")
         case NoChannel() | SignInNeeded():
             found = Refusal(404, "No such channel", "There is no such channel, or it is not set up.")
         case web.HTTPRequestEntityTooLarge():

@@ -130,6 +130,7 @@ MATRIX = {
     "machine": """
         POST /api/v1/kanalen/{id}/leveringen
         GET /api/v1/kanalen/{id}/leveringen/{reference}
+        POST /ontvangst/{id}
         POST /ontvangst/{id}/open-formulieren
     """,
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from connectors import Connector, Secret, SignInNeeded, Step
+from connectors import Connector, Secret, SignInNeeded, Step, Verifier
 from newsroom import account, calendar, channel, probe, team, term
 from newsroom.calendar import Calendar
 from newsroom.change import Wrong
@@ -21,7 +21,7 @@ from newsroom.web import fields
 from newsroom.web.admin import channel_fields, target_fields
 from newsroom.web.admin.channel_fields import Filled, Typed
 from newsroom.web.admin.frame import ID, PATH, by, done, notice, problem
-from newsroom.web.keys import CHANNELS, DATABASE, now
+from newsroom.web.keys import CHANNELS, DATABASE, SETTINGS, now
 from newsroom.web.render import page
 from newsroom.web.routes import Routes
 
@@ -176,11 +176,13 @@ def _page(request: web.Request, opened: Opened, filled: Filled, typed: Typed | N
     changes = channel_fields.pending(request, opened.filled, filled, _names(opened),
                                      list(typed.secrets) if typed else ())
     ict = probe.for_ict(typed.wanted if typed else row, opened.kind.title, steps or _steps(row))
+    push = f"{request.app[SETTINGS].address}{request.app.router['receive'].url_for(id=str(row.id))}" \
+        if row.id and issubclass(opened.kind, Verifier) else ""
     return page(request, "admin/channel.html", 422 if typed else 200, row=row, kind=opened.kind, filled=filled,
                 teams=opened.teams, calendars=opened.calendars, people=opened.people, problems=problems, failed=failed,
                 steps=shown, fresh=bool(steps), tested_at=_tested_at(row), changes=changes, ict=ict,
                 units=target_fields.UNITS, notice=notice(request, SAVED), modes=channel.MODES,
-                general=channel_fields.GENERAL)
+                general=channel_fields.GENERAL, push=push)
 
 
 def _names(opened: Opened) -> dict[str, dict[str, str]]:
