@@ -14,17 +14,22 @@ COLOUR = re.compile(r"#[0-9a-f]{6}")
 TEXT_CONTRAST = 4.5  # WCAG 1.4.3, at least
 PAGE, DARK_PAGE, WHITE, DARK_INK = "#ffffff", "#121b22", "#ffffff", "#06212c"
 MOST_LINKS = 6
+MOST_LINES = 200  # of a statement
+LONGEST_LINE = 2000  # characters of one of them
 LINK = re.compile(r"(?P<text>[^<>]{1,60}?)\s+(?P<url>https?://[^\s<>\"']{3,300})")
 
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """What an administrator chose. Links are lines "text https://...", in Dutch and English with a bar between."""
+    """What an administrator chose. Links are lines "text https://...", in Dutch and English with a bar between. The
+    statements are lines too; empty: the text that comes with Newsroom."""
 
     header: str = "#0c3346"
     action: str = "#0a5a75"
     menu: tuple[str, ...] = ()
     footer: tuple[str, ...] = ()
+    privacy: tuple[str, ...] = ()
+    accessibility: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,10 @@ def check(theme: Theme) -> dict[str, str]:
         lines = getattr(theme, name)
         if len(lines) > MOST_LINKS or not all(LINK.fullmatch(line) for line in lines):
             problems[name] = "theme.wrong.links"
+    for name in ("privacy", "accessibility"):
+        lines = getattr(theme, name)
+        if len(lines) > MOST_LINES or any(len(line) > LONGEST_LINE for line in lines):
+            problems[name] = "theme.wrong.statement"
     return problems
 
 

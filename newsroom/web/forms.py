@@ -84,8 +84,7 @@ async def save_style(request: web.Request) -> web.StreamResponse:
     """Set them, when everybody can read them."""
     sent = await fields.read(request)
     wanted = Theme(sent.text("header").strip().lower(), sent.text("action").strip().lower(),
-                   tuple(filter(None, map(str.strip, sent.text("menu").splitlines()))),
-                   tuple(filter(None, map(str.strip, sent.text("footer").splitlines()))))
+                   *(_lines(sent.text(name)) for name in ("menu", "footer", "privacy", "accessibility")))
     try:
         async with request.app[DATABASE].transaction() as connection:
             old = await theme.load(connection)
@@ -96,6 +95,10 @@ async def save_style(request: web.Request) -> web.StreamResponse:
     except theme.Wrong as wrong:
         return _style(request, wanted, wrong.problems)
     raise web.HTTPSeeOther(str(request.app.router["admin_form_style"].url_for().with_query(saved="1")))
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, text.splitlines())))
 
 
 async def _form(request: web.Request) -> Form:

@@ -123,6 +123,9 @@ async def test_the_notices_and_the_preview_are_sound(db, client, browser, size, 
         await is_sound(page)
         await page.goto(str(client.make_url("/formulier/vraag?kader=1&kleuren=licht")))
         await is_sound(page)
+        for path in ("/privacy", "/toegankelijkheid?taal=en"):
+            await page.goto(str(client.make_url(path)))
+            await is_sound(page)
 
 
 async def test_everything_works_without_javascript(db, client, browser):

@@ -33,6 +33,8 @@ MATRIX = {
         GET /wachtwoord/{token}
         POST /wachtwoord/{token}
         GET /formulier/huisstijl.css
+        GET /privacy
+        GET /toegankelijkheid
         GET /formulier/{slug}
         POST /formulier/{slug}
     """,

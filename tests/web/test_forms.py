@@ -201,12 +201,34 @@ async def test_the_house_style_reaches_the_public_page(db, client, admin, editor
 @pytest.mark.parametrize("values, wrong", [
     ({"action": "#ffcc00"}, "action"), ({"action": "red"}, "action"), ({"header": "#fff; } body {"}, "header"),
     ({"menu": "geen adres"}, "menu"), ({"footer": "Kwaad javascript:alert(1)"}, "footer"),
-    ({"menu": "\n".join(["Een https://a.example"] * 7)}, "menu")])
+    ({"menu": "\n".join(["Een https://a.example"] * 7)}, "menu"), ({"privacy": "a\n" * 201}, "privacy"),
+    ({"accessibility": "a" * 2001}, "accessibility")])
 async def test_a_style_that_cannot_be_read_or_trusted_is_refused(db, client, admin, values, wrong):
     response = await style(client, admin, **values)
     assert 422 == response.status and f'<a href="#{wrong}">' in await response.text()
     async with db.connection() as connection:
         assert theme.Theme() == await theme.load(connection)
+
+
+@pytest.mark.parametrize("path, name", [("/privacy", "Privacy"), ("/toegankelijkheid", "Toegankelijkheid")])
+async def test_every_public_page_leads_to_the_statements(db, client, admin, editor, path, name):
+    await editor.open()
+    await editor.press("save", title="Een", slug="vraag")
+    for address in ("/formulier/vraag", "/formulier/vraag?kader=1", path):
+        assert f'href="{path}"' in await (await client.get(address)).text()
+    dutch = await (await client.get(path)).text()
+    assert f"<h1 class=\"utrecht-heading-1\">{name}</h1>" in dutch and "Voorbeeldstad" in dutch
+    assert f'href="{path}?taal=en"' in await (await client.get("/formulier/vraag?taal=en")).text()
+
+
+async def test_a_municipality_has_a_statement_of_its_own(db, client, admin):
+    response = await style(client, admin, privacy="# Kort | In short\nWij wissen alles. | We erase all. <b>\n"
+                           "Lees meer https://www.voorbeeldstad.example/privacy")
+    assert 200 == response.status
+    dutch, english = [await (await client.get(f"/privacy{query}")).text() for query in ("", "?taal=en")]
+    assert '<h2 class="utrecht-heading-2">Kort</h2>' in dutch and "<p>Wij wissen alles.</p>" in dutch
+    assert '<p><a href="https://www.voorbeeldstad.example/privacy">Lees meer</a></p>' in dutch
+    assert "<p>We erase all. &lt;b&gt;</p>" in english and "BSN" not in english
 
 
 @pytest.mark.parametrize("action", ["#0a5a75", "#8a1538", "#000000", "#5b2c83", "#00637a", "#b00000"])

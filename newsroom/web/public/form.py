@@ -12,7 +12,7 @@ from newsroom.answer import Problem
 from newsroom.web import limits
 from newsroom.web.errors import RETRY_SECONDS, is_database_gone
 from newsroom.web.keys import DATABASE, SIGNING, log, now
-from newsroom.web.public import upload
+from newsroom.web.public import statements, upload
 from newsroom.web.public.pages import Forms, Shown, page, style_sheet
 from newsroom.web.public.sending import again, send
 from newsroom.web.public.state import State, begin, new_key, unseal
@@ -26,6 +26,7 @@ PATH = "/formulier/{slug:[a-z0-9-]{1,60}}"
 
 def routes(add: Routes) -> None:
     forms = PublicForm()
+    statements.routes(add)
     add.page("GET", "/formulier/huisstijl.css", style_sheet, "public", name="public_theme")
     add.page("GET", PATH, forms.show, "public", name="public_form", csp=PUBLIC)
     add.page("POST", PATH, forms.post, "public", csp=PUBLIC, most_bytes=limits.FORM_BODY_BYTES)

@@ -58,14 +58,15 @@ class Forms:
         return self._known[slug][1]
 
 
-def page(request: web.Request, template: str, shown: Shown | None, status: int = 200, **values: Any) -> web.Response:
-    """A public page. Every template has `said(text)` for the half of a text in its language, and `link(**changes)`
-    for the same address in another language."""
+def page(request: web.Request, template: str, shown: Shown | None, status: int = 200, style: Theme | None = None,
+         **values: Any) -> web.Response:
+    """A public page. `style` is the house style where no form brings it. Every template has `said(text)` for the half
+    of a text in its language, and `other` for the same page in another language."""
     speech = language_of(request)
     origins: Sequence[str] = shown.served.allowed_origins if shown else ()
     ancestors = ("'self'", *request.app[SETTINGS].frame_ancestors, *origins)
     csp = policy(request.app[SETTINGS], {**PUBLIC, "frame-ancestors": " ".join(ancestors)})
-    style = shown.theme if shown else Theme()
+    style = style or (shown.theme if shown else Theme())
     body = request.app[RENDER].text(
         f"public/{template}", speech, said=lambda words: in_language(words, speech), framed=_framed(request),
         scheme=_scheme(request), form=shown.served.form if shown else None, action=address(request),
