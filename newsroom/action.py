@@ -12,7 +12,7 @@ import asyncpg
 from newsroom import conversation, removal, triage
 from newsroom.access import Forbidden, Permission, Scope
 from newsroom.conversation import Conversation, NotFound
-from newsroom.database import RETRY, Connection, Database
+from newsroom.database import RETRY, Connection, Database, take_wall_down
 from newsroom.triage import By, Conflict, Wrong
 
 MOST = 200  # conversations in one request
@@ -65,7 +65,7 @@ async def _one(database: Database, scope: Scope, key: str, reference: str, verb:
                at: datetime) -> Result:
     for attempt in range(TRIES):
         try:
-            async with database.transaction() as connection:
+            async with database.seen_by(scope.classes).transaction() as connection:
                 return await _once(connection, scope, f"{scope.account_id}:{key}:{reference}", reference, verb,
                                    arguments, at)
         except RETRY:
@@ -91,6 +91,7 @@ async def _once(connection: Connection, scope: Scope, key: str, reference: str, 
     if known:
         return Result(**known)
     row = await conversation.find(connection, reference, scope, lock=True)
+    await take_wall_down(connection)
     after = await verb.run(connection, row, By(scope.account_id, at, key), arguments)
     version = after.version if isinstance(after, Conversation) else row.version
     result = Result(reference, 200, version)

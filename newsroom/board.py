@@ -186,7 +186,7 @@ _COLUMN = (" and c.state = s.state and c.state in ('new', 'open', 'department', 
 _EACH = ("select " + _ROW + " from unnest(array['new', 'open', 'department', 'waiting']) as s(state)"
          " cross join lateral (select * from conversation c where " + _WHERE)
 _NARROW = {"": "", "team": " and c.team_id = ($3::int[])[1]", "channel": " and c.channel_id = ($2::int[])[1]",
-           "assignee": " and c.assignee_id = ($4::int[])[1]", "labels": " and c.labels && $5 and c.labels <> '{}'"}
+           "assignee": " and c.assignee_id = ($4::int[])[1]", "labels": " and c.id = any(array(select labelled($5)))"}
 CARDS = {name: _EACH + narrow + _COLUMN for name, narrow in _NARROW.items()}
 COUNTS = {name: "select c.state, count(*)::int as n from conversation c where " + _WHERE + narrow
           + " and c.state in ('new', 'open', 'department', 'waiting') group by c.state"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,20 +15,31 @@ MIGRATION_LOCK = 7263000  # advisory; only one process migrates at a time
 SCHEMA = Path(__file__).parent / "schema"
 RETRY = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
+NOTHING = "-"  # the name of no class
+
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
 
 class Database:
-    """A pool of connections as the plain role. `transaction()` for verbs, `snapshot()` for pages."""
+    """A pool of connections as the plain role. `transaction()` for verbs, `snapshot()` for pages.
 
-    def __init__(self, pool: asyncpg.Pool, url: str):
+    With `wall`, everything goes on behind row-level security (schema/008_wall.sql); see `seen_by`.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, url: str, wall: str = ""):
         self.pool = pool
         self.url = url
+        self._wall = wall
+
+    def seen_by(self, classes: Iterable[str]) -> Database:
+        """The same pool for one person: conversations of other visibility classes do not exist, whatever is asked."""
+        return Database(self.pool, self.url, " ".join(sorted(classes)) or NOTHING)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """One read-write transaction; its events get their ids inside COMMIT."""
         async with self.pool.acquire() as connection, connection.transaction():
+            await self._raise_wall(connection)
             yield connection
 
     @asynccontextmanager
@@ -36,13 +47,23 @@ class Database:
         """One repeatable-read, read-only view: page and position agree."""
         async with self.pool.acquire() as connection:
             async with connection.transaction(isolation="repeatable_read", readonly=True):
+                await self._raise_wall(connection)
                 yield connection
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """A connection without a transaction, for single statements."""
-        async with self.pool.acquire() as connection:
-            yield connection
+        """A connection for single statements: without a transaction, unless it is walled."""
+        if self._wall:
+            async with self.transaction() as connection:
+                yield connection
+        else:
+            async with self.pool.acquire() as connection:
+                yield connection
+
+    async def _raise_wall(self, connection: Connection) -> None:
+        if self._wall:
+            # until this transaction ends; safe behind a pooler too
+            await connection.execute("select set_config('newsroom.classes', $1, true)", self._wall)
 
     async def answers(self) -> None:
         """Raise when the database does not answer."""
@@ -52,6 +73,12 @@ class Database:
 
     async def close(self) -> None:
         await self.pool.close()
+
+
+async def take_wall_down(connection: Connection) -> None:
+    """For the rest of this transaction: a verb was allowed on a conversation that was found behind the wall. What it
+    takes along may lie outside, such as the team that gets it, or another message with the same file."""
+    await connection.execute("select set_config('newsroom.classes', '', true)")
 
 
 async def connect(url: str, size: int = 10) -> Database:

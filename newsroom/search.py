@@ -98,21 +98,23 @@ def _hit(row: Any) -> Hit:
                row["extract"], row["message_id"])
 
 
-# the newest matching messages first, then what of them this person may see
+# the newest matching messages first (see schema/008_wall.sql), then what of them this person may see
 BY_TEXT = """
 select distinct on (c.id) c.reference, c.subject, c.author, c.state, c.channel_id, m.at, left(m.body, 300) as extract,
   m.id as message_id
-from (select t.message_id from message_text t where t.words @@ websearch_to_tsquery('newsroom', $1)
-      order by t.message_id desc limit $3) t
+from messages_with($1, $3) as t (message_id)
 join message m on m.id = t.message_id join conversation c on c.id = m.conversation_id
 where c.visibility = any($2::text[]) and c.state not in ('merged', 'removed') order by c.id, m.at desc"""
-# people by part of a name or address, and one conversation by its reference
+# people by part of a name or address, and one conversation by its reference: apart, so that each has its index
 BY_NAME = """
 select c.reference, c.subject, c.author, c.state, c.channel_id, c.last_at as at, c.excerpt as extract,
   null::bigint as message_id
-from conversation c where c.visibility = any($2::text[]) and c.state not in ('merged', 'removed')
-  and (c.reference = $3 or c.contact_id in
-    (select contact_id from contact_identity where name ilike $1 or address ilike $1 limit 200))
+from conversation c where c.id = any(array(
+    select id from conversation where reference = $3
+    union all (select id from conversation where contact_id = any(array(
+        select contact_id from contact_identity where name ilike $1 or address ilike $1 limit 200))
+      and visibility = any($2::text[]) and state not in ('merged', 'removed') order by last_at desc limit $4)))
+  and c.visibility = any($2::text[]) and c.state not in ('merged', 'removed')
 order by c.last_at desc limit $4"""
 # what stands around the words in the few messages of one page
 AROUND = """

@@ -16,9 +16,10 @@ from newsroom.board import STATES, Board, Filter, Names
 from newsroom.conversation import Conversation
 from newsroom.database import Connection
 from newsroom.web.fragments import Fragments, named, times
-from newsroom.web.keys import DATABASE, RENDER, SCOPE, now
+from newsroom.web.keys import RENDER, SCOPE, now
 from newsroom.web.render import language_of, page
 from newsroom.web.routes import Routes
+from newsroom.web.visitor import seen
 
 MORE = 40  # cards that "toon nog" adds
 SPAM_ROWS = 200
@@ -55,7 +56,7 @@ class View:
 async def show(request: web.Request) -> web.Response:
     """The board, filtered as the address says."""
     wanted = read_filter(request.query)
-    async with request.app[DATABASE].snapshot() as connection:
+    async with seen(request).snapshot() as connection:
         found = await board.read(connection, request[SCOPE], wanted, now(request))
         names = await board.names(connection)
         views = await _views(connection, request, wanted)
@@ -74,7 +75,7 @@ async def more(request: web.Request) -> web.Response:
     if state not in STATES[:4]:
         raise web.HTTPNotFound
     wanted = read_filter(request.query)
-    async with request.app[DATABASE].snapshot() as connection:
+    async with seen(request).snapshot() as connection:
         after = await conversation.find(connection, request.query.get("na", ""), request[SCOPE])
         rows = await board.more(connection, request[SCOPE], wanted, state, after, MORE)
         names = await board.names(connection)
@@ -84,7 +85,7 @@ async def more(request: web.Request) -> web.Response:
 
 async def mine(request: web.Request) -> web.Response:
     """What I have, in groups."""
-    async with request.app[DATABASE].snapshot() as connection:
+    async with seen(request).snapshot() as connection:
         names = await board.names(connection)
         people = await account.everyone(connection)
         return page(request, "board/mine.html", back=request.path_qs, **await work(connection, request),
@@ -93,7 +94,7 @@ async def mine(request: web.Request) -> web.Response:
 
 async def spam(request: web.Request) -> web.Response:
     """The spam folder, newest first."""
-    async with request.app[DATABASE].snapshot() as connection:
+    async with seen(request).snapshot() as connection:
         rows = await board.spam(connection, request[SCOPE], SPAM_ROWS)
         names = await board.names(connection)
     return page(request, "board/spam.html", rows=rows, names=names)

@@ -12,7 +12,7 @@ from newsroom import account, audit, board, contact, conversation, event, messag
 from newsroom.access import Forbidden
 from newsroom.board import Names
 from newsroom.conversation import Conversation
-from newsroom.database import RETRY, Connection
+from newsroom.database import RETRY, Connection, take_wall_down
 from newsroom.message import Message
 from newsroom.triage import By, Conflict, Wrong
 from newsroom.web import fields, reply_form
@@ -20,9 +20,10 @@ from newsroom.web.actions import refused, sentence
 from newsroom.web.board import Drawn, cards, choices, work
 from newsroom.web.fragments import Fragments, named
 from newsroom.web.gate import wants_page
-from newsroom.web.keys import ADDRESS, BELL, DATABASE, RENDER, SCOPE, now
+from newsroom.web.keys import ADDRESS, BELL, RENDER, SCOPE, now
 from newsroom.web.render import language_of, page
 from newsroom.web.routes import Routes
+from newsroom.web.visitor import seen
 
 REFERENCE = r"{reference:[0-9A-Z-]{1,20}}"
 BODY_BYTES = 30 << 20  # of an answer with its attachments; the channel's own limit is told in words
@@ -89,7 +90,7 @@ async def mark_sent(request: web.Request) -> web.StreamResponse:
 
 async def show_address(request: web.Request) -> web.StreamResponse:
     """A resident's addresses in full, with a line in the log of who asked."""
-    async with request.app[DATABASE].transaction() as connection:
+    async with seen(request).transaction() as connection:
         row = await conversation.find(connection, request.match_info["reference"], request[SCOPE])
         await audit.record(connection, "address_shown", request[SCOPE].account_id, request[ADDRESS], now(request),
                            row.id, contact=row.contact_id)
@@ -137,8 +138,9 @@ async def _in_transaction(request: web.Request, run: Verb) -> int:
     by = By(request[SCOPE].account_id, now(request))
     for attempt in range(TRIES):
         try:
-            async with request.app[DATABASE].transaction() as connection:
+            async with seen(request).transaction() as connection:
                 row = await conversation.find(connection, request.match_info["reference"], request[SCOPE], lock=True)
+                await take_wall_down(connection)
                 return await run(connection, row, by)
         except RETRY:
             if attempt == TRIES - 1:
@@ -149,7 +151,7 @@ async def _in_transaction(request: web.Request, run: Verb) -> int:
 async def _page(request: web.Request, status: int, given: Mapping[str, str] | None = None, error: str = "",
                 shown: bool = False) -> web.Response:
     speech = language_of(request)
-    async with request.app[DATABASE].snapshot() as connection:
+    async with seen(request).snapshot() as connection:
         row = await conversation.find(connection, request.match_info["reference"], request[SCOPE])
         if row.reference != request.match_info["reference"]:  # merged into another
             raise web.HTTPSeeOther(str(request.app.router["conversation"].url_for(reference=row.reference)))

@@ -183,7 +183,7 @@ async def _heard(request: web.Request, board: Board, text: str) -> None:
 
 async def _visible(database: Database, scope: access.Scope, references: list[str]) -> frozenset[int]:
     found = set()
-    async with database.connection() as connection:
+    async with database.seen_by(scope.classes).connection() as connection:
         for reference in references:
             with suppress(NotFound):
                 found.add((await conversation.find(connection, reference, scope)).id)

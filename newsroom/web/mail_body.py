@@ -14,10 +14,11 @@ from newsroom.database import Connection
 from newsroom.incoming import UNSEEN
 from newsroom.message import PIECE, File, Message
 from newsroom.web.conversation import REFERENCE
-from newsroom.web.keys import DATABASE, RENDER, SCOPE
+from newsroom.web.keys import RENDER, SCOPE
 from newsroom.web.render import language_of
 from newsroom.web.routes import Routes
 from newsroom.web.security import MAIL_BODY
+from newsroom.web.visitor import seen
 
 # shown in a mail's frame; every other kind is only ever downloaded
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp")
@@ -59,7 +60,7 @@ async def body_with_pictures(request: web.Request) -> web.Response:
 
 
 async def _body(request: web.Request, pictures: bool) -> web.Response:
-    async with request.app[DATABASE].connection() as connection:
+    async with seen(request).connection() as connection:
         found = await _message(connection, request)
     base = str(request.app.router["mail_body"].url_for(**request.match_info))
     text = request.app[RENDER].text("conversation/mail_body.html", language_of(request), pictures=pictures,
@@ -96,7 +97,7 @@ def clean(markup: str, parts: str, pictures: bool) -> str:
 
 async def part(request: web.Request) -> web.StreamResponse:
     """An image inside a mail."""
-    async with request.app[DATABASE].connection() as connection:
+    async with seen(request).connection() as connection:
         found = await _message(connection, request)
         files = (await message.files(connection, [found.id])).get(found.id, [])
     wanted = request.match_info["content_id"]
@@ -108,7 +109,7 @@ async def part(request: web.Request) -> web.StreamResponse:
 
 async def attachment(request: web.Request) -> web.StreamResponse:
     """A file, to keep: never shown, for it may hold anything."""
-    async with request.app[DATABASE].connection() as connection:
+    async with seen(request).connection() as connection:
         row = await conversation.find(connection, request.match_info["reference"], request[SCOPE])
         file = await message.file(connection, int(request.match_info["file"]))
         owner = (await message.get(connection, [file.message_id])).get(file.message_id) if file else None
@@ -119,7 +120,7 @@ async def attachment(request: web.Request) -> web.StreamResponse:
 
 async def original(request: web.Request) -> web.StreamResponse:
     """The raw delivery behind a message, byte for byte."""
-    async with request.app[DATABASE].connection() as connection:
+    async with seen(request).connection() as connection:
         found = await _message(connection, request)
         if found.delivery_id is None or found.removed_at is not None:
             raise web.HTTPNotFound
@@ -134,7 +135,7 @@ async def original(request: web.Request) -> web.StreamResponse:
         while piece:
             yield piece
             at += len(piece)
-            async with request.app[DATABASE].connection() as connection:
+            async with seen(request).connection() as connection:
                 piece = await delivery.original(connection, found.delivery_id, at, PIECE)
 
     return await _send(request, pieces(), _download(name))
@@ -153,7 +154,7 @@ async def _message(connection: Connection, request: web.Request) -> Message:
 async def _stream(request: web.Request, file: File, headers: Mapping[str, str]) -> web.StreamResponse:
     async def pieces() -> AsyncIterator[bytes]:
         for start in range(0, file.size, PIECE):
-            async with request.app[DATABASE].connection() as connection:
+            async with seen(request).connection() as connection:
                 yield await message.piece(connection, file.sha256, start)
 
     return await _send(request, pieces(), {**headers, "Content-Length": str(file.size)})

@@ -8,9 +8,10 @@ from aiohttp import web
 
 from newsroom import board, conversation, search
 from newsroom.conversation import NotFound
-from newsroom.web.keys import DATABASE, SCOPE
+from newsroom.web.keys import SCOPE
 from newsroom.web.render import page
 from newsroom.web.routes import Routes
+from newsroom.web.visitor import seen
 
 REFERENCE = re.compile(r"#?([0-9A-Za-z-]{10,20})")
 
@@ -22,7 +23,7 @@ def routes(add: Routes) -> None:
 async def show(request: web.Request) -> web.Response:
     """What is found for `q`, newest first. A whole reference leads to its conversation at once."""
     words = request.query.get("q", "").replace("\0", "").strip()[:search.LONGEST]
-    async with request.app[DATABASE].transaction() as connection:
+    async with seen(request).transaction() as connection:
         reference = REFERENCE.fullmatch(words)
         if reference:
             try:

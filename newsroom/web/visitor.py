@@ -11,6 +11,7 @@ import structlog
 from aiohttp import web
 
 from newsroom import access, account, session
+from newsroom.database import Database
 from newsroom.settings import Settings
 from newsroom.web.keys import ACCOUNT, ADDRESS, DATABASE, REFERENCE, SCOPE, SESSION, SETTINGS, log, now
 from newsroom.web.security import is_https
@@ -61,6 +62,11 @@ async def identify(request: web.Request) -> bool:
         return False
     request[SESSION], request[SCOPE], request[ACCOUNT] = found, scope, person
     return True
+
+
+def seen(request: web.Request) -> Database:
+    """The database as the person who is signed in may see it: for every page that shows conversations."""
+    return request.app[DATABASE].seen_by(request[SCOPE].classes)
 
 
 def cookie_name(settings: Settings) -> str:
