@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import structlog
 
-from newsroom import audit, board, limit, link, session
+from newsroom import access, audit, board, limit, link, session
 from newsroom.database import Connection, Database
 
 HOUR = time(3, 0)  # nobody works, backups are made later
 ZONE = ZoneInfo("Europe/Amsterdam")
+READERS = sorted(access.PERMISSIONS["read"])
 MOST = 1000  # ids listed per kind; the count is true
 RETRY_SECONDS = 300.0
 
@@ -36,7 +37,7 @@ async def find(connection: Connection, at: datetime) -> list[Lost]:
              for kind, query, arguments in (
                  ("delivery_without_message", WITHOUT_MESSAGE, ()), ("delivery_unread", UNREAD, (hour,)),
                  ("closed_without_reason", WITHOUT_REASON, ()), ("joined_to_nothing", TO_NOTHING, ()),
-                 ("reply_undecided", UNDECIDED, (day,)))]
+                 ("reply_undecided", UNDECIDED, (day,)), ("seen_by_nobody", BY_NOBODY, (READERS,)))]
     counts = await board.recount(connection)
     return [one for one in (*found, Lost("count_differs", counts)) if one.ids]
 
@@ -98,6 +99,13 @@ WITHOUT_REASON = ("select c.reference as id from conversation c where c.state = 
 # joined to a conversation that is gone itself
 TO_NOTHING = ("select c.reference as id from conversation c left join conversation o on o.id = c.merged_into"
               " where c.state = 'merged' and (o.id is null or o.state in ('merged', 'removed')) order by c.id limit $1")
+# open, and sealed or of a restricted team without anybody who can open it
+BY_NOBODY = ("select c.reference as id from conversation c where c.state in ('new', 'open', 'department', 'waiting')"
+             " and c.visibility <> 'open' and not exists (select from account a where a.disabled_at is null"
+             "  and a.roles && $1 and case when c.sealed then exists (select from conversation_reader r"
+             "    where r.conversation_id = c.id and r.account_id = a.id)"
+             "   else exists (select from account_team m where m.team_id = c.team_id and m.account_id = a.id) end)"
+             " order by c.id limit $2")
 # a reply that nobody decided about for a day
 UNDECIDED = ("select c.reference as id from message m join conversation c on c.id = m.conversation_id"
              " where m.send_state in ('unknown', 'failed') and m.at < $1 order by m.id limit $2")

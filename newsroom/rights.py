@@ -21,7 +21,8 @@ NO_ADMIN_LOCK = 7263002  # advisory: two administrators cannot take each other's
 async def set_roles(connection: Connection, account_id: int, roles: Iterable[str], by: int | None, at: datetime,
                     keep: bytes | None = None) -> bool:
     """Give exactly these roles. Their sessions end, but `keep` (to be renewed by the caller): other rights need
-    another session id. Returns whether anything changed. Raises `Wrong`."""
+    another session id; work that they may no longer do goes back to triage. Returns whether anything changed.
+    Raises `Wrong`."""
     wanted = [role for role in ROLES if role in set(roles)]
     person = await _locked(connection, account_id)
     if wanted == person.roles:
@@ -30,13 +31,15 @@ async def set_roles(connection: Connection, account_id: int, roles: Iterable[str
     await connection.execute("update account set roles = $2 where id = $1", account_id, wanted)
     await _still_an_admin(connection, person, "roles")
     await session.end_all(connection, account_id, keep)
+    await _let_go(connection, account_id, by, at, "roles")
     await _tell(connection, account_id, by, at)
     return True
 
 
 async def set_teams(connection: Connection, account_id: int, teams: Iterable[int], by: int | None,
                     at: datetime) -> bool:
-    """Put somebody in exactly these teams. Returns whether anything changed."""
+    """Put somebody in exactly these teams; work that they no longer see goes back to triage. Returns whether
+    anything changed."""
     person = await _locked(connection, account_id)
     wanted = set(teams)
     if wanted == set(person.teams):
@@ -46,13 +49,15 @@ async def set_teams(connection: Connection, account_id: int, teams: Iterable[int
     await connection.execute("insert into account_team (account_id, team_id)"
                              " select $1, id from team where id = any($2::int[]) and archived_at is null",
                              account_id, sorted(wanted))
+    await _let_go(connection, account_id, by, at, "teams")
     await _tell(connection, account_id, by, at)
     return True
 
 
 async def leave(connection: Connection, account_id: int, by: int | None, at: datetime) -> int:
     """Somebody leaves: open work goes back to triage, sessions and links end, signing in stops. What they wrote
-    stays. Returns how many conversations went back. Raises `Wrong` for the last administrator."""
+    stays, and what only they could see goes to the supervisors. Returns how many conversations went back. Raises
+    `Wrong` for the last administrator."""
     person = await _locked(connection, account_id)
     if person.disabled_at is not None:
         return 0
@@ -61,7 +66,7 @@ async def leave(connection: Connection, account_id: int, by: int | None, at: dat
     await _still_an_admin(connection, person, "disabled")
     await session.end_all(connection, account_id)
     await link.revoke(connection, account_id, at)
-    released = await triage.release_all(connection, account_id, triage.By(by, at))
+    released = await _let_go(connection, account_id, by, at, "disabled")
     await _tell(connection, account_id, by, at)
     return released
 
@@ -100,6 +105,17 @@ async def _still_an_admin(connection: Connection, person: Account, field: str) -
     if not await connection.fetchval("select exists(select from account where 'admin' = any(roles)"
                                      " and disabled_at is null)"):
         raise Wrong(field, "wrong.last_admin")
+
+
+async def _let_go(connection: Connection, account_id: int, by: int | None, at: datetime, field: str) -> int:
+    """What somebody may no longer do goes back to triage, and what only they could see to others. Returns how many
+    went to triage."""
+    who = triage.By(by, at)
+    try:
+        await triage.hand_over_seals(connection, account_id, who)
+    except triage.Wrong as wrong:
+        raise Wrong(field, wrong.key) from wrong
+    return await triage.let_go(connection, account_id, who)
 
 
 async def _tell(connection: Connection, account_id: int, by: int | None, at: datetime) -> None:

@@ -174,6 +174,11 @@ async def set_subject(connection: Connection, row: Conversation, by: By, subject
 
 async def seal(connection: Connection, row: Conversation, by: By, readers: list[int]) -> Conversation:
     """Only the named people see it from now on. Without names: everybody of its team again."""
+    # only who can open it may be named: a seal without a reader would be a loss
+    known = await connection.fetch("select id from account where id = any($1::int[]) and disabled_at is null"
+                                   " and roles && $2", readers, sorted(access.PERMISSIONS["read"]))
+    if {row["id"] for row in known} != set(readers):
+        raise Wrong("wrong.readers")
     # the people who may see it
     old = await connection.fetch("delete from conversation_reader where conversation_id = $1 returning account_id",
                                  row.id)
@@ -249,18 +254,48 @@ async def absorb(connection: Connection, loser: int, survivor: int) -> None:
     await connection.execute("update conversation set merged_into = $2 where merged_into = $1", loser, survivor)
 
 
-async def release_all(connection: Connection, account_id: int, by: By) -> int:
-    """Give all open work of somebody who leaves back to triage. Returns how many conversations."""
+async def let_go(connection: Connection, account_id: int, by: By) -> int:
+    """Give the open work that somebody may no longer do or see back to triage: they left, or got other roles or
+    teams. Returns how many conversations."""
     # what this person has open
     ids = await connection.fetch("select id from conversation where assignee_id = $1"
                                  " and state in ('new', 'open', 'department', 'waiting')", account_id)
     rows = await lock(connection, [row["id"] for row in ids])
+    scope = await access.scope(connection, account_id)
     after = [replace(row, assignee_id=None, state="new" if row.state == "open" else row.state,
-                     version=row.version + 1) for row in rows.values()]
+                     version=row.version + 1) for row in rows.values() if not _may_have(scope, row)]
     await save(connection, after)
     await record(connection, [Draft("assigned", by.at, new.id, actor_id=by.actor, before=facets(rows[new.id]),
                                     after=facets(new), key=by.key) for new in after])
     return len(after)
+
+
+async def hand_over_seals(connection: Connection, account_id: int, by: By) -> int:
+    """Sealed conversations of which this was the last reader go to the supervisors; without one, to who may seal.
+    Returns how many. Raises `Wrong` when there is nobody."""
+    # sealed for this person, and nobody else that it names can still read
+    found = await connection.fetch(
+        "select c.id from conversation_reader n join conversation c on c.id = n.conversation_id"
+        " where n.account_id = $1 and c.sealed and c.state not in ('merged', 'removed') and not exists"
+        " (select from conversation_reader r join account a on a.id = r.account_id where r.conversation_id = c.id"
+        "  and a.disabled_at is null and a.roles && $2) order by c.id", account_id, sorted(access.PERMISSIONS["read"]))
+    ids = [row["id"] for row in found]
+    if not ids:
+        return 0
+    # who keeps them from here on
+    people = await connection.fetch("select id, roles from account where disabled_at is null and roles && $1"
+                                    " order by id", sorted(access.PERMISSIONS["seal"]))
+    heirs = [row["id"] for row in people if "supervisor" in row["roles"]] or [row["id"] for row in people]
+    if not heirs:
+        raise Wrong("wrong.last_reader")
+    rows = await lock(connection, ids)
+    await connection.executemany("insert into conversation_reader (conversation_id, account_id) values ($1, $2)"
+                                 " on conflict do nothing", [(id, heir) for id in ids for heir in heirs])
+    await record(connection, [
+        *(Draft("sealed", by.at, row.id, actor_id=by.actor, before=facets(row), after=facets(row), key=by.key)
+          for row in rows.values()),
+        *(Draft("rights_changed", by.at, actor_id=by.actor, data={"account": heir}) for heir in heirs)])
+    return len(ids)
 
 
 async def _change(connection: Connection, before: Conversation, after: Conversation, kind: str, by: By,
@@ -296,7 +331,10 @@ async def _restricted(connection: Connection, team_id: int | None) -> bool:
 
 
 async def _can_get(connection: Connection, row: Conversation, account_id: int) -> bool:
-    scope = await access.scope(connection, account_id)
+    return _may_have(await access.scope(connection, account_id), row)
+
+
+def _may_have(scope: access.Scope | None, row: Conversation) -> bool:
     return scope is not None and scope.may("work") and scope.sees(row.visibility)
 
 

@@ -7,13 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from newsroom import access, account, letter, limit, link, nightly, password, rights, session, triage
+from newsroom import account, letter, limit, link, nightly, password, session
 from newsroom.change import Wrong
-from newsroom.conversation import load, lock
-from newsroom.event import since
 from newsroom.limit import Limit
 from newsroom.settings import Settings
-from tests.house import START, add_account, add_channel, add_team, paper, receive
+from tests.house import START
 
 GOOD = "vier losse woorden op een rij"
 
@@ -205,84 +203,6 @@ async def test_a_session_is_ended_by_its_own_person_only(db):
         assert await session.find(connection, token, START)
         assert await session.end_by_id(connection, noor, name)
         assert await session.find(connection, token, START) is None
-
-
-async def test_other_roles_end_sessions_and_tell_the_boards(db):
-    boss, noor = await add_account(db, "Boss", "admin"), await add_account(db, "Noor", "webcare")
-    async with db.transaction() as connection:
-        token = await session.start(connection, noor.account_id, START, "", "")
-        assert not await rights.set_roles(connection, noor.account_id, ["webcare", "nonsense"], boss.account_id, START)
-        assert await session.find(connection, token, START)
-    async with db.transaction() as connection:
-        assert await rights.set_roles(connection, noor.account_id, ["chef_dag", "webcare"], boss.account_id, START)
-        assert await session.find(connection, token, START) is None
-    async with db.connection() as connection:
-        events = await since(connection, 0, 10)
-        assert [("rights_changed", boss.account_id, {"account": noor.account_id})] == [
-            (event.kind, event.actor_id, event.data) for event in events]
-        assert ["webcare", "chef_dag"] == (await account.find(connection, noor.account_id)).roles
-
-
-async def test_a_team_changes_what_somebody_sees(db):
-    team, noor = await add_team(db, "Jeugd", restricted=True), await add_account(db, "Noor", "webcare")
-    async with db.transaction() as connection:
-        assert await rights.set_teams(connection, noor.account_id, [team, 999], None, START)
-    async with db.connection() as connection:
-        assert (await access.scope(connection, noor.account_id)).sees(f"team:{team}")
-        assert ["rights_changed"] == [event.kind for event in await since(connection, 0, 10)]
-
-
-async def test_there_is_always_an_administrator(db):
-    one, two = await add_account(db, "Een", "admin"), await add_account(db, "Twee", "admin")
-
-    async def drop(id):
-        async with db.transaction() as connection:
-            return await rights.set_roles(connection, id, ["webcare"], None, START)
-
-    done = await asyncio.gather(drop(one.account_id), drop(two.account_id), return_exceptions=True)
-    assert ["Wrong", "bool"] == sorted(type(result).__name__ for result in done)
-    async with db.connection() as connection:
-        left = [person.id for person in await account.everyone(connection) if "admin" in person.roles]
-    with pytest.raises(Wrong) as wrong:
-        async with db.transaction() as connection:
-            await rights.leave(connection, left[0], None, START)
-    assert "wrong.last_admin" == wrong.value.key
-    async with db.connection() as connection:
-        assert (await account.find(connection, left[0])).disabled_at is None
-
-
-async def test_who_leaves_hands_everything_back(db):
-    boss, noor = await add_account(db, "Boss", "admin"), await add_account(db, "Noor", "webcare")
-    channel = await add_channel(db)
-    await receive(db, channel, paper("1", {"id": "m1", "from": "jan@voorbeeld.example", "subject": "Kuil"}),
-                  paper("2", {"id": "m2", "from": "eva@voorbeeld.example", "subject": "Lamp"}))
-    by = triage.By(noor.account_id, START)
-    async with db.transaction() as connection:
-        ids = [row["id"] for row in await connection.fetch("select id from conversation order by id")]
-        rows = await lock(connection, ids)
-        await triage.claim(connection, rows[ids[0]], by)
-        token = await session.start(connection, noor.account_id, START, "", "")
-        await link.make(connection, "reset", noor.account_id, START)
-        assert 1 == await rights.open_work(connection, noor.account_id)
-    async with db.transaction() as connection:
-        assert 1 == await rights.leave(connection, noor.account_id, boss.account_id, START)
-        assert 0 == await rights.leave(connection, noor.account_id, boss.account_id, START)  # once is enough
-    async with db.connection() as connection:
-        rows = await load(connection, ids)
-        assert [(None, "new"), (None, "new")] == [(rows[id].assignee_id, rows[id].state) for id in ids]
-        assert await session.find(connection, token, START) is None
-        assert await access.scope(connection, noor.account_id) is None
-        assert 0 == await connection.fetchval("select count(*) from one_time_token where used_at is null")
-        kinds = [event.kind for event in await since(connection, 0, 50)]
-    assert ["claimed", "assigned", "rights_changed"] == kinds[-3:]
-
-
-async def test_who_comes_back_has_the_same_roles(db):
-    noor = await add_account(db, "Noor", "webcare")
-    async with db.transaction() as connection:
-        await rights.leave(connection, noor.account_id, None, START)
-        await rights.come_back(connection, noor.account_id, None, START)
-        assert frozenset({"webcare"}) == (await access.scope(connection, noor.account_id)).roles
 
 
 async def test_at_night_what_is_over_is_forgotten(db):
