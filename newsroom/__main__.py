@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -35,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return asyncio.run(given.run(settings, given)) or 0
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # `newsroom mail show ... | head`: whoever read our lines has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except command.Failed as failed:
         print(f"{PROG}: {failed}", file=sys.stderr)
         return 1

@@ -7,11 +7,13 @@ import asyncio
 import hashlib
 import json
 import mailbox
+import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from connectors import Delivery, DeliveryKey, connectors
 from connectors.email.show import show
@@ -22,6 +24,8 @@ from newsroom.language import text
 from newsroom.settings import Settings
 
 IMPORT_BATCH = 100  # mails in one commit
+IMPORT_BATCH_BYTES = 20_000_000  # of them together, one larger mail apart
+IMPORT_BYTES = 100_000_000  # the largest mail that is taken; what is not mail at all is often larger
 PROGRESS_EVERY = 500  # mails
 
 
@@ -172,7 +176,7 @@ async def import_mail(settings: Settings, given: argparse.Namespace) -> None:
             key = DeliveryKey(f"import/{hashlib.sha256(raw).hexdigest()}")
             batch.append((one.id, Delivery(key, raw, datetime.now(UTC), "message/rfc822", {"history": "1"})))
             read += 1
-            if len(batch) >= IMPORT_BATCH:
+            if len(batch) >= IMPORT_BATCH or sum(len(item.body) for _, item in batch) >= IMPORT_BATCH_BYTES:
                 fresh += await _store(pool, batch)
                 batch = []
             if read % PROGRESS_EVERY == 0:
@@ -197,14 +201,24 @@ def _mails(paths: list[Path]) -> Iterator[bytes]:
             continue
         try:
             with path.open("rb") as file:
-                is_mbox = file.read(5) == b"From "
-            if is_mbox:
-                box = mailbox.mbox(path, create=False)
-                yield from (box.get_bytes(key) for key in box.iterkeys())
-            else:
-                yield path.read_bytes()
+                if file.read(5) != b"From ":
+                    yield from _whole(file, str(path))
+                    continue
+            box = mailbox.mbox(path, create=False)
+            for key in box.iterkeys():
+                yield from _whole(box.get_file(key), f"{path}, mail {key + 1}")
         except (OSError, mailbox.Error) as error:
             print(f"{path}: not read ({error})", file=sys.stderr)
+
+
+def _whole(file: IO[bytes], name: str) -> Iterator[bytes]:
+    """The one mail in a file, or word of why not. The size first: a disk image must not fill memory."""
+    size = file.seek(0, os.SEEK_END) or file.tell()
+    if size > IMPORT_BYTES:
+        print(f"{name}: not read ({size} bytes; at most {IMPORT_BYTES})", file=sys.stderr)
+        return
+    file.seek(0)
+    yield file.read()
 
 
 async def _channel(pool: Database, name: str) -> channel.Channel:

@@ -18,6 +18,7 @@ from newsroom.message import Message
 from newsroom.triage import By, Conflict, Wrong
 
 HOLD = timedelta(seconds=8)  # a reply can be taken back this long
+LONGEST_NOTE = 100_000  # characters
 TOKEN_BYTES = 10  # of the signature in a reply address: 80 bits
 
 
@@ -82,6 +83,8 @@ async def note(connection: Connection, row: Conversation, by: By, text: str, cli
         return known
     if not text.strip():
         raise Wrong("wrong.empty")
+    if len(text) > LONGEST_NOTE:
+        raise Wrong("wrong.too_long", most=LONGEST_NOTE)
     id = (await message.reserve(connection, 1))[0]
     await message.insert(connection, [Message(id, row.id, row.channel_id, "note", by.at, account_id=by.actor,
                                               body=text.strip(), client_id=client_id, external_id=f"note:{id}")])
@@ -132,7 +135,8 @@ def reply_token(reference: str, secret: bytes) -> str:
 def read_token(token: str, secret: bytes) -> str | None:
     """The reference in a reply token, or None when it is not ours."""
     reference = token.partition("-")[0].upper()
-    return reference if hmac.compare_digest(reply_token(reference, secret), token.lower()) else None
+    ours = reply_token(reference, secret).encode()  # as bytes: any letters may be in it
+    return reference if hmac.compare_digest(ours, token.lower().encode()) else None
 
 
 def proof_token(secret: bytes) -> str:

@@ -287,3 +287,9 @@ async def test_the_mail_that_proves_a_reply_address_is_nobodys_work(desk):
         ids = [row["external_id"] for row in await connection.fetch("select external_id from message order by id")]
         states = {row["state"] for row in await connection.fetch("select state from delivery")}
     assert (["m1", other], {"done"}) == (ids, states)
+
+
+def test_any_letters_in_a_token_are_only_a_wrong_one():
+    for token in ("proof\u00e9\u00e9-1234", "\u20ac-", "K\u0130-x"):
+        assert reply.read_token(token, SECRET) is None
+        assert not reply.is_proof(f"{token}.1@elders.example", SECRET)

@@ -11,7 +11,7 @@ from typing import Any
 
 from connectors import Batch, Capabilities, ChannelError, Delivery, DeliveryKey, Outgoing, Sent, Step, TryLater
 from connectors.email import check, proof, smtp
-from connectors.email.compose import ascii_domain, compose, recipients
+from connectors.email.compose import ANSWER_CHARACTERS, FILES_BYTES, ascii_domain, compose, recipients
 from connectors.email.imap import Line
 from connectors.email.oauth import OnNewSecret, Tokens
 from connectors.email.reading import Reading, keys
@@ -35,8 +35,8 @@ class Email:
     title = "E-mail"
     Settings = Settings
     hostile_input = True
-    capabilities = Capabilities(longest_subject=255, attachment_bytes=20_000_000, threads=True, sent_items=True,
-                                copies=True)
+    capabilities = Capabilities(longest_text=ANSWER_CHARACTERS, longest_subject=255, attachment_bytes=FILES_BYTES,
+                                threads=True, sent_items=True, copies=True)
     parse = staticmethod(_parse)
 
     def __init__(self, settings: Settings) -> None:

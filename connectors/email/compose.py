@@ -12,6 +12,8 @@ from email.utils import format_datetime
 from connectors import Attachment, Author, Outgoing, Refused
 from connectors.email.settings import Settings
 
+ANSWER_CHARACTERS = 100_000
+FILES_BYTES = 20_000_000  # of the files together; many servers take no mail over 25 MB, and base64 adds a third
 # 7bit: base64 or quoted-printable wherever needed, so that every server on the way takes it
 _POLICY = SMTP.clone(cte_type="7bit")
 _ID = re.compile(r"[!-;=?-~]{1,900}@?[!-;=?-~]{0,80}")  # visible ASCII without < and >

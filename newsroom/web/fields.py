@@ -11,7 +11,8 @@ LONGEST = 10_000  # characters of one ordinary field
 
 
 class Fields:
-    """A form's fields. A missing field, or a file where text should be, is the empty text."""
+    """A form's fields. A missing field, or a file where text should be, is the empty text. One that is longer than
+    LONGEST raises `HTTPRequestEntityTooLarge`: a text is never kept in part."""
 
     def __init__(self, post):
         self._post = post
@@ -50,4 +51,6 @@ async def read(request: web.Request) -> Fields:
 
 def _clean(text: str) -> str:
     """No NUL, which PostgreSQL refuses, and no halves of characters."""
-    return text[:LONGEST].replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    if len(text) > LONGEST:
+        raise web.HTTPRequestEntityTooLarge(max_size=LONGEST, actual_size=len(text))
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")

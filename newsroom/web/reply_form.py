@@ -22,7 +22,7 @@ from newsroom.triage import Wrong
 from newsroom.web.fields import Fields
 from newsroom.web.keys import CONNECTOR, SETTINGS, SIGNING
 
-LONGEST_TEXT = 200_000  # characters read from the form; the channel's own limit is told in words
+LONGEST_TEXT = 200_000  # characters looked at; more than any channel or note takes, and that limit is told in words
 MOST_RECIPIENTS = 50
 ADDRESS = re.compile(r"[^\s@<>\",;:\\()\[\]]+@[^\s@<>\",;:\\()\[\]]+\.[^\s@.<>\",;:\\()\[\]]+")
 

@@ -72,6 +72,15 @@ async def test_an_action_gives_its_result_again_and_a_second_person_a_conflict(p
     assert (200, [True, True, False]) == (status, [one["ok"] for one in told["results"]])
 
 
+async def test_a_note_that_is_too_long_is_told_and_can_be_made_shorter(place, visitor):
+    joris, wanted = await visitor("Joris Bos"), place.references["Groencontainer"]
+    for words in ("x" * 100_001, "x" * 250_000):
+        status, text = (await joris.form(f"/gesprek/{wanted}/notitie", text=words, client_id="n1"))[:2]
+        assert 422 == status and "Je tekst is te lang" in text and "x" * 100_001 in text
+    async with place.database.connection() as connection:
+        assert 0 == await connection.fetchval("select count(*) from message where client_id = 'n1'")
+
+
 @pytest.mark.parametrize("body", [
     "", "[]", "{}", '{"key":1,"ids":[],"verb":"x"}', '{"key":"k","ids":"x","verb":"claim"}', "\udcff",
     '{"key":"k","ids":["x"],"verb":"claim","args":[1]}', '{"key":"k","ids":[],"verb":"claim"}'])

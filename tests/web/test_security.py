@@ -259,6 +259,15 @@ async def test_what_is_too_large_is_told(client):
     assert 413 == answer.status and "Dit is te groot" in await answer.text()
 
 
+async def test_a_text_that_is_too_long_is_told_and_kept_in_no_part(client, db):
+    browser = await enter(client, db, await add_person(db, "Noor", "admin"))
+    labels = {"name_nl": "Bouwen", "name_en": "Building", "name": "Bouwen"}
+    answer = await browser.post("/beheer/labels/nieuw", labels | {"name": "x" * 10_001, "name_nl": "x" * 10_001})
+    assert 413 == answer.status and "Dit is te groot" in browser.words
+    async with db.connection() as connection:
+        assert 0 == await connection.fetchval("select count(*) from label")
+
+
 async def test_without_the_database_people_are_told_and_it_mends_itself(database, db):
     """The way to the database is cut and mended; the pool of connections stays."""
     async with door(database.url) as cut:
