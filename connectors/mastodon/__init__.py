@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from time import monotonic
 from typing import Any
 
-from connectors import Batch, Capabilities, ChannelError, DeliveryKey, Outgoing, Sent, Step, TryLater
+from connectors import Batch, Capabilities, ChannelError, Delivery, DeliveryKey, Outgoing, Sent, Step, TryLater
 from connectors.mastodon import check, replies, stream
 from connectors.mastodon.client import Api, Missing
 from connectors.mastodon.parse import parse as _parse
@@ -45,12 +46,11 @@ class Mastodon:
         self._home: dict[str, str] = {}
         self._about: dict[str, Any] = {}
         self._learn_at = 0.0
-        self._cursor: Mapping[str, Any] = {}
 
     async def listen(self, cursor: Mapping[str, Any]) -> AsyncIterator[Batch]:
         """Batches without end. Raises `TryLater` and `SignInNeeded`; then listen again from the stored cursor."""
         reading = await self._reading(cursor)
-        async for batch in self._noted(reading.begin()):
+        async for batch in reading.begin():
             yield batch
         bell, checked = Bell(), 0.0
         following = asyncio.create_task(stream.follow(check.streaming(self._about, self._api.base),
@@ -58,11 +58,11 @@ class Mastodon:
         try:
             while True:
                 touched = bell.take()
-                async for batch in self._noted(reading.catch_up()):
+                async for batch in reading.catch_up():
                     yield batch
                 everything = monotonic() - checked >= WATCH_SECONDS or not checked
                 checked = monotonic() if everything else checked
-                async for batch in self._noted(reading.check_watched(None if everything else touched)):
+                async for batch in reading.check_watched(None if everything else touched):
                     yield batch
                 await asyncio.sleep(max(GAP_SECONDS, self._api.pause()))
                 await bell.wait(POLL_SECONDS if bell.live else BLIND_SECONDS)
@@ -72,14 +72,14 @@ class Mastodon:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
 
-    async def keys(self) -> AsyncIterator[DeliveryKey]:
-        """The keys of what the source has since the start, as far as the last known cursor counts: that of `listen`.
-        Raises `TryLater` before there is one."""
-        if "start" not in self._cursor:
-            raise TryLater("Het account is nog niet gelezen.")
-        reading = await self._reading(self._cursor)
-        async for key in reading.keys():
+    async def keys(self, cursor: Mapping[str, Any], since: datetime | None = None) -> AsyncIterator[DeliveryKey]:
+        """The keys of what the source has since reading began. Raises `TryLater` before it did."""
+        async for key in (await self._reading(self._begun(cursor))).keys(since):
             yield key
+
+    async def fetch(self, cursor: Mapping[str, Any], keys: Sequence[DeliveryKey]) -> AsyncIterator[Delivery]:
+        async for delivery in (await self._reading(self._begun(cursor))).fetch(keys):
+            yield delivery
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """One reply, as a post under the one it answers."""
@@ -115,7 +115,6 @@ class Mastodon:
         return self._made
 
     async def _reading(self, cursor: Mapping[str, Any]) -> Reading:
-        self._cursor = cursor
         await self._sign_in()
         try:
             app = str((await self._api.get("/api/v1/apps/verify_credentials")).get("name") or "")
@@ -123,10 +122,11 @@ class Mastodon:
             app = ""
         return Reading(self._api, self.settings, self._home, app, cursor)
 
-    async def _noted(self, batches: AsyncIterator[Batch]) -> AsyncIterator[Batch]:
-        async for batch in batches:
-            self._cursor = batch.cursor
-            yield batch
+    @staticmethod
+    def _begun(cursor: Mapping[str, Any]) -> Mapping[str, Any]:
+        if "start" not in cursor:
+            raise TryLater("Het account is nog niet gelezen.")
+        return cursor
 
     async def _sign_in(self) -> None:
         """Who we are, asked once. Raises `SignInNeeded` and `TryLater`."""

@@ -49,7 +49,7 @@ async def post(api: Api, status: dict[str, Any], home: dict[str, str], kind: str
     a file that cannot be had at all is told of instead."""
     id = str(status.get("id"))
     parts: dict[str, Any] = {"status": settled(status), "files": await _files(status.get("media_attachments"))}
-    if status.get("in_reply_to_id"):
+    if status.get("in_reply_to_id") and str(status.get("in_reply_to_account_id")) == home["account"]:
         parts["answered"] = await _answered(api, str(status["in_reply_to_id"]))
     edited = str(status.get("edited_at") or "") if kind == "edit" else ""
     return Delivery(key(id, edited), body(kind, home, **parts), datetime.now(UTC), CONTENT_TYPE,
@@ -72,7 +72,8 @@ def settled(status: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _answered(api: Api, id: str) -> dict[str, Any] | None:
-    """The post that is answered, for who reads the answer; None when it is not there or not for us."""
+    """The post of ours that is answered, for who reads the answer. Not one of somebody else: who deletes a post must
+    not find it back under another's."""
     try:
         return settled(await api.get(f"/api/v1/statuses/{id}"))
     except Missing:

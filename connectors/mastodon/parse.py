@@ -60,9 +60,9 @@ def text_of(content: Any) -> str:
 
 
 def _deletion(read: dict[str, Any], delivery: Delivery) -> Incoming:
-    home = read["home"]
-    return Incoming(post_id(home["server"], read["id"]), delivery.received_at, Author(KIND, str(read["author"])),
-                    kind=Kind.DELETION, direction="out" if read.get("ours") else "in", public=read["public"] is True)
+    id = post_id(read["home"]["server"], read["id"])
+    return Incoming(id, delivery.received_at, Author(KIND, str(read["author"])), kind=Kind.DELETION, identity=id,
+                    direction="out" if read.get("ours") else "in", public=read["public"] is True)
 
 
 def _post(read: dict[str, Any], delivery: Delivery) -> Incoming:

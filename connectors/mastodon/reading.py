@@ -8,7 +8,7 @@ post of ours under which it stands, so that answers among residents are seen too
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -81,16 +81,27 @@ class Reading:
             if gathered := await self._answers(root):
                 yield self._batch(gathered)
 
-    async def keys(self) -> AsyncIterator[DeliveryKey]:
-        """The keys of what the source has since reading began."""
+    async def keys(self, since: datetime | None) -> AsyncIterator[DeliveryKey]:
+        """The keys of what the source has from where reading began to where the cursor stands."""
         for name, source in (("notifications", self._mentions()), ("own", self._own())):
             last = self.cursor["start"][name]
             while page := await self._api.get(source[0], **source[1], limit=PAGE, min_id=last):
                 last = str(max((row["id"] for row in page), key=number))
                 for row in page:
                     status = _post_of(row)
-                    if status and not self._is_reply_of_ours(status) and number(row["id"]) <= number(self.cursor[name]):
+                    if status and not self._is_reply_of_ours(status) \
+                            and number(row["id"]) <= number(self.cursor[name]) \
+                            and (since is None or datetime.fromisoformat(row["created_at"]) >= since):
                         yield key(str(status["id"]))
+
+    async def fetch(self, keys: Sequence[DeliveryKey]) -> AsyncIterator[Delivery]:
+        """These posts as they are now; one that is gone is left out."""
+        for wanted in keys:
+            try:
+                status = await self._api.get(f"/api/v1/statuses/{wanted.partition('/')[2]}")
+            except Missing:
+                continue
+            yield await post(self._api, status, self._home, history=self._is_own_thread(status))
 
     async def _row(self, row: dict[str, Any], history: bool) -> list[Delivery]:
         status = _post_of(row)
@@ -98,11 +109,11 @@ class Reading:
 
     async def _new(self, status: dict[str, Any], history: bool = False) -> list[Delivery]:
         """A post that is not here yet; nothing for a reply that was sent from here."""
-        id, ours = str(status["id"]), self._is_ours(status)
-        if id in self.cursor["watched"]:
+        if str(status["id"]) in self.cursor["watched"]:
             return []
         gathered = [] if self._is_reply_of_ours(status) else \
-            [await post(self._api, status, self._home, history=history or ours and not status.get("in_reply_to_id"))]
+            [
+            await post(self._api, status, self._home, history=history or self._is_own_thread(status))]
         self._watch(status)
         return gathered
 
@@ -154,6 +165,10 @@ class Reading:
 
     def _is_ours(self, status: dict[str, Any]) -> bool:
         return str(status["account"]["id"]) == self._home["account"]
+
+    def _is_own_thread(self, status: dict[str, Any]) -> bool:
+        """A post of ours that answers nobody: it asks for no answer."""
+        return self._is_ours(status) and not status.get("in_reply_to_id")
 
     def _is_reply_of_ours(self, status: dict[str, Any]) -> bool:
         """Whether it was sent with our own token: only its author is told which application made a post."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 import pytest
 
-from connectors import Kind, Refused, SignInNeeded, TryLater
+from connectors import DeliveryKey, Kind, Refused, SignInNeeded, TryLater
 from connectors import mastodon as module
 from connectors.mastodon import Mastodon
 from tests.connectors.email.proxy import Proxy
@@ -127,8 +128,6 @@ async def test_a_break_in_the_middle_loses_and_doubles_nothing(us, anna):
     texts = [item.text for one in reader.deliveries for item in Mastodon.parse(one)]
     assert [f"@{us.name} nr {number}" for number in numbers] == texts
     assert len({one.key for one in reader.deliveries}) == len(numbers)
-    keys = [key async for key in reader.connector.keys()] if reader.connector._cursor else []
-    assert set(keys) <= {one.key for one in reader.deliveries}
     await proxy.stop()
 
 
@@ -149,8 +148,14 @@ async def test_the_keys_at_the_source_are_the_keys_we_have(reader, us, anna):
     await anna.post(f"@{us.name} een")
     await us.post("Bericht van ons")
     await reader.count(2)
-    keys = {key async for key in reader.connector.keys()}
-    assert {one.key for one in reader.deliveries} == keys and len(keys) == 2
+    keys = [key async for key in reader.connector.keys(reader.cursor)]
+    assert sorted(one.key for one in reader.deliveries) == sorted(keys) and len(keys) == 2
+    again = [one async for one in reader.connector.fetch(reader.cursor, [*keys, DeliveryKey("post/1")])]
+    assert {(one.key, one.body) for one in reader.deliveries} == {(one.key, one.body) for one in again}
+    later = datetime.now(UTC) + timedelta(hours=1)
+    assert [] == [key async for key in reader.connector.keys(reader.cursor, later)]
+    with pytest.raises(TryLater):
+        [key async for key in reader.connector.keys({})]
 
 
 async def test_the_last_days_come_as_closed_history(us, anna):
