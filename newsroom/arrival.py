@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors import Incoming, Kind
-from newsroom import conversation
+from newsroom import conversation, revision, sending
 from newsroom.database import Connection
 from newsroom.delivery import Stored
 from newsroom.event import Draft
@@ -33,14 +33,20 @@ async def arrive(connection: Connection, pairs: Sequence[tuple[Stored, Sequence[
     """
     arrivals = [_arrival(stored, number, item, house) for stored, items in pairs for number, item in enumerate(items)]
     await _lock_parties(connection, arrivals)
-    fresh = await _fresh(connection, arrivals, house, at)
+    changes, messages = await revision.apart(connection, arrivals)
+    fresh = await _fresh(connection, messages, house, at)
     theirs = await _not_ours(connection, [one for one in fresh if not _is_proof(one.incoming, house.secret)], at)
+    gone: dict[int, str] = {}
     if theirs:
         await write(connection, theirs, await place(connection, theirs, house, at), house, at)
+        gone = await revision.withdraw_early(connection, theirs, at)
+    gone |= await revision.revise(connection, changes, at)
     why = {arrival.stored.id: "again" for arrival in arrivals}
     why |= {arrival.stored.id: "own" for arrival in fresh}
     why |= {arrival.stored.id: "copy" if arrival.copy else "" for arrival in theirs}
-    return why | await _removed(connection, [one for one in arrivals if why[one.stored.id] in ("again", "copy")])
+    why |= {arrival.stored.id: "" for arrival in changes}
+    await _share(connection, [one for one in arrivals if why[one.stored.id] == "again" and one.incoming.identity])
+    return why | gone | await _removed(connection, [one for one in arrivals if why[one.stored.id] in ("again", "copy")])
 
 
 def _arrival(stored: Stored, number: int, item: Incoming, house: Configuration) -> Arrival:
@@ -86,6 +92,17 @@ async def _fresh(connection: Connection, arrivals: list[Arrival], house: Configu
     return fresh
 
 
+async def _share(connection: Connection, arrivals: Sequence[Arrival]) -> None:
+    """The same message from another delivery: those bytes go when it goes."""
+    if arrivals:
+        # not the delivery that it was read from
+        await connection.execute(
+            "update delivery d set copy_of = m.id from unnest($1::bigint[], $2::int[], $3::text[])"
+            " as w(id, channel_id, identity) join message m using (channel_id, identity) where d.id = w.id"
+            " and d.copy_of is null and m.delivery_id <> d.id", [one.stored.id for one in arrivals],
+            [one.stored.channel_id for one in arrivals], [one.incoming.identity for one in arrivals])
+
+
 async def _removed(connection: Connection, arrivals: Sequence[Arrival]) -> dict[int, str]:
     """What a person took away may come once more: from a renumbered mailbox, or late from another one."""
     if not arrivals:
@@ -120,14 +137,45 @@ async def _not_ours(connection: Connection, arrivals: list[Arrival], at: datetim
         if row["send_state"] in ("unknown", "sending"):
             await _proved(connection, row, at)
     ours = {row["external_id"] for row in rows}
+    ours |= await _echoes(connection, [arrival for arrival in arrivals if arrival.incoming.direction == "out"
+                                       and arrival.incoming.external_id not in ours], at)
     return [arrival for arrival in arrivals
             if not (arrival.incoming.direction == "out" and arrival.incoming.external_id in ours)]
 
 
-async def _proved(connection: Connection, row: Any, at: datetime) -> None:
-    # it is in the sent folder, so it was sent
-    await connection.execute("update message set send_state = 'sent', sent_at = $2, send_note = '' where id = $1",
-                             row["id"], at)
+async def _echoes(connection: Connection, arrivals: list[Arrival], at: datetime) -> set[str]:
+    """Where the channel gives the id, a reply may come back before its sender, or a broken connection, told us which:
+    known by what it answers and its words. Returns the ids the channel gave."""
+    if not any(arrival.incoming.answers_to for arrival in arrivals):
+        return set()
+    # replies of which it is not known whether they went out
+    rows = await connection.fetch(
+        "select id, channel_id, conversation_id, body, answers_to, public, recipients from message"
+        " where channel_id = any($1::int[]) and client_id is not null and (send_state in ('sending', 'unknown')"
+        " or send_state = 'queued' and unsure_since is not null) for no key update",
+        sorted({arrival.stored.channel_id for arrival in arrivals}))
+    found: dict[int, str] = {}
+    for arrival in arrivals:
+        item = arrival.incoming
+        for row in rows:
+            same = row["channel_id"] == arrival.stored.channel_id and set(row["answers_to"]) & set(item.answers_to)
+            if same and row["id"] not in found and _squeezed(row["body"]) in _squeezed(item.text):
+                found[row["id"]] = item.external_id
+                await sending.expect(connection, row, item.external_id)
+                await _proved(connection, row, at, item.external_id)
+                break
+    return set(found.values())
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
+
+
+async def _proved(connection: Connection, row: Any, at: datetime, external_id: str = "") -> None:
+    # it is at the source, so it was sent
+    await connection.execute("update message set send_state = 'sent', sent_at = $2, send_note = '', sender = null,"
+                             " external_id = coalesce(nullif($3, ''), external_id) where id = $1",
+                             row["id"], at, external_id)
     before = (await conversation.lock(connection, [row["conversation_id"]]))[row["conversation_id"]]
     after = replace(before, problem="" if before.problem == "unknown" else before.problem,
                     version=before.version + 1)

@@ -26,11 +26,11 @@ async def outgoing(connection: Connection, row: Message, secret: bytes) -> Outgo
     quoted = await _answered(connection, row)
     files = (await message.files(connection, [row.id])).get(row.id, [])
     attachments = tuple([Attachment(file.name, file.type, await message.content(connection, file.sha256), file.inline,
-                                    file.content_id) for file in files])
+                                    file.content_id, file.description) for file in files])
     style = house["house_style"]
     return Outgoing(
         idempotency_key=f"newsroom-{row.id}", external_id=ExternalId(row.external_id), subject=row.subject,
-        text=plain(row.body, style.get("signature_text", ""), quoted),
+        text=plain(row.body, style.get("signature_text", ""), quoted, SEPARATOR if _is_mail(row) else ""),
         html=rich(row.body, style.get("signature_html", ""), quoted) if style.get("signature_html") else "",
         public=row.public, to=authors(row.recipients.get("to")), cc=authors(row.recipients.get("cc")),
         bcc=authors(row.recipients.get("bcc")),
@@ -39,11 +39,11 @@ async def outgoing(connection: Connection, row: Message, secret: bytes) -> Outgo
         reply_token=reply_token(house["reference"], secret), attachments=attachments)
 
 
-def plain(body: str, signature: str, quoted: Message | None) -> str:
+def plain(body: str, signature: str, quoted: Message | None, separator: str = SEPARATOR) -> str:
     """The reply as text."""
     parts = [body]
     if signature.strip():
-        parts.append(f"{SEPARATOR}\n{signature.strip()}")
+        parts.append(f"{separator}\n{signature.strip()}".strip("\n"))
     if quoted is not None:
         parts.append("\n".join([_attribution(quoted), *(f"> {line}" for line in quoted.body.splitlines())]))
     return "\n\n".join(parts)
@@ -57,8 +57,15 @@ def rich(body: str, signature_html: str, quoted: Message | None) -> str:
     return "<!doctype html><html><body>" + "\n".join(parts) + "</body></html>"
 
 
+def _is_mail(row: Message) -> bool:
+    people = [person for field in ("to", "cc", "bcc") for person in row.recipients.get(field, ())]
+    return all(kind == "email" for kind, _, _ in people)
+
+
 async def _answered(connection: Connection, row: Message) -> Message | None:
-    """The last message before this one; quoted only to people who took part in it."""
+    """The last message before this one; quoted only in mail, to people who took part in it."""
+    if not _is_mail(row):
+        return None
     # what this reply answers
     id = await connection.fetchval(
         "select id from message where conversation_id = $1 and direction = 'in' and at <= $2 and removed_at is null"

@@ -69,7 +69,7 @@ def _people(authors: tuple[Author, ...]) -> tuple[Author, ...]:
 
 def _file(file: Attachment) -> Attachment:
     return replace(file, name=UNSEEN.sub("", _line(file.name)), type=_line(file.type),
-                   content_id=_line(file.content_id))
+                   content_id=_line(file.content_id), description=_line(file.description))
 
 
 def _line(text: str) -> str:

@@ -52,7 +52,10 @@ class Message:
     send_note: str = ""
     sent_at: datetime | None = None
     removed_at: datetime | None = None
-    removed_reason: str = ""
+    removed_reason: str = ""  # empty: its writer deleted it
+    edited_at: datetime | None = None
+    earlier: list = field(default_factory=list)  # [[moment, text], ...]: what it said before its writer changed it
+    unsure_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class File:
     sha256: bytes
     inline: bool
     content_id: str
+    description: str = ""
 
 
 COLUMNS = tuple(f.name for f in fields(Message))
@@ -101,9 +105,10 @@ async def attach(connection: Connection, files: Sequence[tuple[int, int, Attachm
                                  sorted(contents.items()))
     await connection.executemany(
         # the names and kinds under which they came
-        "insert into attachment (message_id, place, name, type, size, sha256, inline, content_id)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8)",
-        [(message_id, place, item.name, item.type, len(item.content), sha256, item.inline, item.content_id)
+        "insert into attachment (message_id, place, name, type, size, sha256, inline, content_id, description)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        [(message_id, place, item.name, item.type, len(item.content), sha256, item.inline, item.content_id,
+          item.description)
          for message_id, place, item, sha256 in hashed])
 
 
@@ -126,7 +131,7 @@ async def files(connection: Connection, message_ids: Sequence[int]) -> dict[int,
     """The attachments of messages, in order."""
     # what hangs on these messages
     rows = await connection.fetch(
-        "select id, message_id, place, name, type, size, sha256, inline, content_id from attachment"
+        "select id, message_id, place, name, type, size, sha256, inline, content_id, description from attachment"
         " where message_id = any($1::bigint[]) order by message_id, place", list(message_ids))
     found: dict[int, list[File]] = {}
     for row in rows:
@@ -153,6 +158,11 @@ async def content(connection: Connection, sha256: bytes) -> bytes:
     """A whole blob."""
     # a file to send along
     return await connection.fetchval("select content from blob where sha256 = $1", sha256)
+
+
+def thread_reference(reference: str, public: bool) -> str:
+    """A reference as thread keys hold it: what anybody could read and what was said in private never meet."""
+    return f"public:{reference}" if public else reference
 
 
 def people(authors: Sequence[Author]) -> list[list[str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -25,6 +26,7 @@ SEND_SECONDS = 1200.0  # 20 MB over a slow line and the ten minutes of RFC 5321;
 LEAVE_SECONDS = 5.0  # what is on its way when the program stops gets so long; a mail server mostly answers sooner
 GIVE_UP = timedelta(days=2)  # after this long trying, a person decides
 LONGEST_PAUSE = 3600.0  # seconds between two tries
+UNSURE_SECONDS = 20.0  # a reply that a channel recognises is tried again soon
 MAKING_TRIES = 5  # of a reply that cannot even be made, in a quarter of an hour; then a person is told
 NOT_MADE = ("Dit antwoord kon niet worden gemaakt en is niet verstuurd. Probeer het opnieuw, of vraag de beheerder in"
             " het logboek van de server te kijken.")
@@ -115,7 +117,8 @@ class Outbox:
             orphans = await sending.orphans(connection, self._worker, list(self._under_way))
         for id, channel_id in orphans:
             again = await self._takes_once(channel_id)
-            await self._mark(id, Outcome("queued", after=datetime.now(UTC)) if again else Outcome("unknown"))
+            await self._mark(id, Outcome("queued", after=datetime.now(UTC), unsure=True) if again
+                             else Outcome("unknown"))
         return len(orphans)
 
     async def _takes_once(self, channel_id: int) -> bool:
@@ -157,6 +160,8 @@ class Outbox:
             log.error("reply cannot be made", message=id, error=type(error).__name__)
             given_up = row is None or row.send_tries >= MAKING_TRIES
             return Outcome("failed", NOT_MADE) if given_up else self._later(row, NOT_MADE, 60.0)
+        if row.unsure_since and not _knows_it(connector, row.unsure_since):
+            return Outcome("unknown")
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 sent: Sent = await connector.send(outgoing)
@@ -166,15 +171,18 @@ class Outbox:
         except SignInNeeded as error:
             return self._later(row, str(error), 60.0)
         except Refused as error:
-            return Outcome("failed", str(error))
+            return Outcome("unknown" if row.unsure_since else "failed", str(error))
         except Exception as error:  # Unknown, a time-out, or a fault of the connector: perhaps sent
             log.error("reply not certain", message=id, error=type(error).__name__)
-            return Outcome("unknown", str(error) if isinstance(error, ChannelError) else "")
+            said = str(error) if isinstance(error, ChannelError) else ""
+            if _knows_it(connector, row.unsure_since or datetime.now(UTC)):
+                return replace(self._later(row, said, UNSURE_SECONDS), unsure=True)
+            return Outcome("unknown", said)
 
     def _later(self, row: Message | None, reason: str, after: float) -> Outcome:
         now = datetime.now(UTC)
         if row is not None and now - row.at > GIVE_UP:
-            return Outcome("failed", reason)
+            return Outcome("unknown" if row.unsure_since else "failed", reason)
         pause = min(after * 2 ** min(row.send_tries - 1 if row else 0, 10), LONGEST_PAUSE)
         return Outcome("queued", reason, now + timedelta(seconds=pause))
 
@@ -191,3 +199,10 @@ class Outbox:
         async with self._database.transaction() as connection:
             await sending.mark(connection, id, outcome, datetime.now(UTC))
         self._committed()
+
+
+def _knows_it(connector: Connector, since: datetime) -> bool:
+    """Whether the channel still recognises a reply that it may have had at `since`."""
+    can = connector.capabilities
+    return can.idempotency_key and (can.key_seconds is None or
+                                    datetime.now(UTC) - since < timedelta(seconds=can.key_seconds))

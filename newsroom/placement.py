@@ -14,6 +14,7 @@ from newsroom import access, contact, conversation, term, triage
 from newsroom.conversation import Conversation
 from newsroom.database import Connection
 from newsroom.delivery import Stored, item_reference
+from newsroom.message import thread_reference
 from newsroom.reply import read_token
 from newsroom.term import Terms
 
@@ -82,10 +83,11 @@ def keys(channel_id: int, item: Incoming, house: Configuration) -> list[Key]:
     if FORGED in item.problems:
         return []
     people = [item.author] if item.direction == "in" else [*item.to, *item.cc][:MOST_PARTIES]
-    references = dict.fromkeys([item.external_id, *item.answers_to])
+    references = [thread_reference(one, item.public) for one in dict.fromkeys([item.external_id, *item.answers_to])
+                  if one]
     places = dict.fromkeys([channel_id, home(channel_id, item, house)])
     return [(place, reference, name) for place in places for person in people if (name := party(person))
-            for reference in references if reference]
+            for reference in references]
 
 
 def home(channel_id: int, item: Incoming, house: Configuration) -> int:
@@ -242,7 +244,8 @@ def _new(placement: Placement, id: int, arrival: Arrival, house: Configuration, 
 async def _suggest(connection: Connection, placement: Placement) -> None:
     """A stranger with a true reference, or a number in the subject: "hoort mogelijk bij", for a person to decide."""
     fresh = {id: arrivals[0] for id, arrivals in placement.items.items() if placement.before.get(id) is None}
-    references = {id: [a.incoming.external_id, *a.incoming.answers_to] for id, a in fresh.items()}
+    references = {id: [thread_reference(one, a.incoming.public) for one in
+                       (a.incoming.external_id, *a.incoming.answers_to)] for id, a in fresh.items()}
     numbers = {id: NUMBER.findall(a.incoming.subject.upper()) for id, a in fresh.items()}
     if not any(len(found) > 1 for found in references.values()) and not any(numbers.values()):
         return

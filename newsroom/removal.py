@@ -6,6 +6,7 @@ What others quoted from it in later messages stays: those are their words. So do
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from newsroom.conversation import EXCERPT, Conversation, change
 from newsroom.database import Connection
@@ -26,23 +27,29 @@ async def remove(connection: Connection, row: Conversation, by: By, message_id: 
         return row
     if old["delivery_id"] is None:
         raise Wrong("wrong.remove_own")
-    # the text goes, the fact stays
-    await connection.execute(
-        "update message set body = '', quoted = '', html = '', subject = '', details = '[]', source_url = '',"
-        " removed_at = $2, removed_reason = $3 where id = $1", message_id, by.at, reason.strip()[:500])
-    await connection.execute("delete from message_text where message_id = $1", message_id)
-    await _remove_files(connection, message_id)
-    # the bytes as they came, in each mailbox that got them; reading them again gives nothing
-    await connection.execute("update delivery set body = '', problem = 'removed', state = 'done' where id = $1"
-                             " or copy_of = $2", old["delivery_id"], message_id)
-    after = replace(row, subject=await _subject(connection, row, old["subject"]), version=row.version + 1,
-                    excerpt=await _excerpt(connection, row.id))
+    await wipe(connection, message_id, old["delivery_id"], by.at, reason.strip()[:500])
+    after = replace(row, subject=await subject(connection, row, old["subject"]), version=row.version + 1,
+                    excerpt=await excerpt(connection, row.id))
     await change(connection, row, after, Draft("message_removed", by.at, message_id=message_id, actor_id=by.actor,
                                                key=by.key))
     return after
 
 
-async def _remove_files(connection: Connection, message_id: int) -> None:
+async def wipe(connection: Connection, message_id: int, delivery_id: int, at: datetime, reason: str) -> None:
+    """Words, files, place in search and raw deliveries. Without a reason it was the writer who did it."""
+    # the text goes, the fact stays
+    await connection.execute(
+        "update message set body = '', quoted = '', html = '', subject = '', details = '[]', source_url = '',"
+        " earlier = '[]', problems = '{}', removed_at = $2, removed_reason = $3 where id = $1", message_id, at, reason)
+    await connection.execute("delete from message_text where message_id = $1", message_id)
+    await remove_files(connection, message_id)
+    # the bytes as they came, in each mailbox that got them; reading them again gives nothing
+    await connection.execute("update delivery set body = '', problem = 'removed', state = 'done' where id = $1"
+                             " or copy_of = $2", delivery_id, message_id)
+
+
+async def remove_files(connection: Connection, message_id: int) -> None:
+    """The attachments of a message."""
     # the names, and then the contents that no other message has
     gone = await connection.fetch("delete from attachment where message_id = $1 returning sha256", message_id)
     await connection.execute("delete from blob where sha256 = any($1::bytea[]) and not exists"
@@ -50,7 +57,7 @@ async def _remove_files(connection: Connection, message_id: int) -> None:
                              [row["sha256"] for row in gone])
 
 
-async def _subject(connection: Connection, row: Conversation, gone: str) -> str:
+async def subject(connection: Connection, row: Conversation, gone: str) -> str:
     """The card's title: that of another message when it was this one's."""
     if row.subject != gone[:500]:
         return row.subject
@@ -60,7 +67,8 @@ async def _subject(connection: Connection, row: Conversation, gone: str) -> str:
     return (found or "")[:500]
 
 
-async def _excerpt(connection: Connection, conversation_id: int) -> str:
+async def excerpt(connection: Connection, conversation_id: int) -> str:
+    """The card's words."""
     # the resident's newest words that are left
     found = await connection.fetchval("select left(body, 640) from message where conversation_id = $1"
                                       " and direction = 'in' and body <> '' order by at desc, external_id desc limit 1",

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from connectors import Attachment, Author, Capabilities
-from newsroom import message, triage
+from connectors.length import counted
+from newsroom import aside, message, triage
 from newsroom.conversation import Conversation, change
 from newsroom.database import Connection
 from newsroom.event import Draft
@@ -25,7 +26,7 @@ TOKEN_BYTES = 10  # of the signature in a reply address: 80 bits
 @dataclass(frozen=True, slots=True)
 class Composed:
     """What the composer hands over. `client_id` makes one click one reply. `then` is the state after it: `waiting`,
-    `closed` (with `reason`) or empty."""
+    `closed` (with `reason`) or empty. The subject is the content warning on a channel that knows those."""
 
     client_id: str
     text: str
@@ -38,6 +39,7 @@ class Composed:
     send_anyway: bool = False
     then: str = ""
     reason: int | None = None
+    private: bool = False  # only for the resident, although anybody could read what they asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +70,16 @@ async def answer(connection: Connection, row: Conversation, by: By, reply: Compo
     if newer and reply.last_seen is not None and not reply.send_anyway:
         raise Conflict("conflict.new_message")
     to = await _recipients(connection, row, reply, via.can)
-    draft = await _queued(connection, row, by, replace(reply, to=to), via)
+    place = await aside.begin(connection, row, by, to[0]) if reply.private and row.public else row
+    draft = await _queued(connection, row, by, replace(reply, to=to), via, place)
     await message.insert(connection, [draft])
-    await message.attach(connection, [(draft.id, place, item) for place, item in enumerate(reply.attachments)])
-    await _thread(connection, row, draft, (*to, *reply.cc))
-    await _after(connection, row, by, reply, draft.id)
+    await message.attach(connection, [(draft.id, number, item) for number, item in enumerate(reply.attachments)])
+    await _thread(connection, place, draft, (*to, *reply.cc))
+    if place is row:
+        await _after(connection, row, by, reply, draft.id)
+    else:
+        await _after(connection, place, by, replace(reply, then="waiting"), draft.id)
+        await _after_aside(connection, row, by, reply, place)
     return draft.id
 
 
@@ -107,9 +114,9 @@ async def cancel(connection: Connection, row: Conversation, by: By, message_id: 
 async def send_again(connection: Connection, row: Conversation, by: By, message_id: int) -> bool:
     """A person decides that a failed or uncertain reply goes out once more."""
     # back in the queue
-    done = await connection.fetchval("update message set send_state = 'queued', send_after = $3, send_note = ''"
-                                     " where id = $1 and conversation_id = $2 and send_state in ('failed', 'unknown')"
-                                     " returning true", message_id, row.id, by.at)
+    done = await connection.fetchval(
+        "update message set send_state = 'queued', send_after = $3, send_note = '', unsure_since = null where id = $1"
+        " and conversation_id = $2 and send_state in ('failed', 'unknown') returning true", message_id, row.id, by.at)
     if done:
         await _delivery_state(connection, replace(row, problem=""), by, message_id)
     return bool(done)
@@ -158,8 +165,12 @@ def _check(row: Conversation, reply: Composed, via: Via) -> None:
         raise Wrong("wrong.reading_only")
     if not can.sends:
         raise Wrong("wrong.no_sending")
-    if len(reply.text) > can.longest_text:
+    if counted(reply.text + (reply.subject if can.warning else ""), can) > can.longest_text:
         raise Wrong("wrong.too_long", most=can.longest_text)
+    if can.most_attachments is not None and len(reply.attachments) > can.most_attachments:
+        raise Wrong("wrong.too_many_attachments", most=can.most_attachments)
+    if reply.private and not can.private:
+        raise Wrong("wrong.not_private")
     if sum(len(item.content) for item in reply.attachments) > can.attachment_bytes:
         raise Wrong("wrong.attachments_too_large", most=can.attachment_bytes // 1_000_000)
     if row.state in ("merged", "removed", "spam"):
@@ -172,8 +183,11 @@ async def _known(connection: Connection, row: Conversation, client_id: str, text
     if not client_id:
         raise Wrong("wrong.action")
     # one click, one message
-    found = await connection.fetchrow("select id, conversation_id, body from message where client_id = $1", client_id)
-    if found and (found["conversation_id"] != row.id or found["body"] not in ("", text.strip())):
+    found = await connection.fetchrow(
+        "select m.id, m.body, c.id = $2 or c.contact_id = $3 and c.public <> $4 as here from message m"
+        " join conversation c on c.id = m.conversation_id where m.client_id = $1",
+        client_id, row.id, row.contact_id, row.public)
+    if found and (not found["here"] or found["body"] not in ("", text.strip())):
         raise Wrong("wrong.action")
     return found["id"] if found else None
 
@@ -184,7 +198,7 @@ async def _recipients(connection: Connection, row: Conversation, reply: Composed
     rows = await connection.fetch("select kind, address, name from participant where conversation_id = $1"
                                   " order by kind, address", row.id)
     known = [Author(*person) for person in rows]
-    to = reply.to or tuple(known)
+    to = reply.to or await _answered(connection, row, can) or tuple(known)
     if not to or not reply.to and len(to) > 1:  # never a guess who of them
         raise Wrong("wrong.no_recipient")
     strangers = {(person.kind, person.address) for person in to} - {(person.kind, person.address) for person in known}
@@ -193,20 +207,34 @@ async def _recipients(connection: Connection, row: Conversation, reply: Composed
     return to
 
 
-async def _queued(connection: Connection, row: Conversation, by: By, reply: Composed, via: Via) -> Message:
+async def _answered(connection: Connection, row: Conversation, can: Capabilities) -> tuple[Author, ...]:
+    """Where an answer is not addressed, it goes to whoever wrote last."""
+    if can.copies:
+        return ()
+    # who is answered
+    found = await connection.fetchrow(
+        "select author_kind, author_address, author_name from message where conversation_id = $1 and direction = 'in'"
+        " and author_address <> '' order by at desc, external_id desc limit 1", row.id)
+    return (Author(*found),) if found else ()
+
+
+async def _queued(connection: Connection, row: Conversation, by: By, reply: Composed, via: Via,
+                  place: Conversation) -> Message:
+    """The reply to `row`, which stands in `place`."""
     # the messages this reply stands under, oldest first
     chain = await connection.fetch(
         "select external_id, subject from message where conversation_id = $1 and direction in ('in', 'out')"
         " and external_id <> '' and kind <> 'bounce' and send_state not in ('cancelled', 'failed')"
         " order by at, external_id", row.id)
     id = (await message.reserve(connection, 1))[0]
-    subject = reply.subject or next((c["subject"] for c in chain if c["subject"]), "") or row.subject
-    if subject and not subject.lower().startswith("re:"):
-        subject = f"Re: {subject}"
+    subject = reply.subject
+    if not via.can.warning:  # which is only ever what its writer made of it
+        subject = subject or next((c["subject"] for c in chain if c["subject"]), "") or row.subject
+        subject = subject if not subject or subject.lower().startswith("re:") else f"Re: {subject}"
     # the signature in our own id: nobody can guess it, so a reply that names it is a reply to us
-    external_id = f"{reply_token(row.reference, via.secret)}.{secrets.token_hex(8)}@{via.domain}"
+    external_id = f"{reply_token(place.reference, via.secret)}.{secrets.token_hex(8)}@{via.domain}"
     return Message(
-        id, row.id, via.channel_id, "out", by.at, external_id=external_id, account_id=by.actor, public=row.public,
+        id, place.id, via.channel_id, "out", by.at, external_id=external_id, account_id=by.actor, public=place.public,
         recipients=message.recipients_of(reply.to, reply.cc, reply.bcc), subject=subject[:via.can.longest_subject],
         body=reply.text.strip(), answers_to=[c["external_id"] for c in chain][-50:], client_id=reply.client_id,
         send_state="queued", send_after=by.at + HOLD)
@@ -217,8 +245,8 @@ async def _thread(connection: Connection, row: Conversation, draft: Message, peo
     await connection.executemany(
         "insert into thread_key (channel_id, reference, party, conversation_id) values ($1, $2, $3, $4)"
         " on conflict do nothing",
-        [(draft.channel_id, reference, f"{person.kind}:{person.address}", row.id)
-         for person in people for reference in (draft.external_id, *draft.answers_to)])
+        [(draft.channel_id, message.thread_reference(reference, draft.public), f"{person.kind}:{person.address}",
+          row.id) for person in people for reference in (draft.external_id, *draft.answers_to)])
     await connection.executemany(
         # whoever we write to takes part
         "insert into participant (conversation_id, kind, address, name) values ($1, $2, $3, $4)"
@@ -226,15 +254,27 @@ async def _thread(connection: Connection, row: Conversation, draft: Message, peo
 
 
 async def _after(connection: Connection, row: Conversation, by: By, reply: Composed, message_id: int) -> None:
-    state = "waiting" if reply.then == "waiting" else "open" if row.state in ("new", "closed") else row.state
-    after = replace(row, state=state, assignee_id=row.assignee_id or by.actor, unread=0, waiting_since=None,
-                    due_at=None, soon_at=None, lateness=0, answered_at=row.answered_at or by.at, last_at=by.at,
-                    last_message_id=message_id, problem="", closed_at=None, close_reason_id=None, close_note="",
-                    version=row.version + 1)
+    after = replace(_given(row, by, reply), last_at=by.at, last_message_id=message_id)
     await change(connection, row, after, Draft("answered", by.at, message_id=message_id, actor_id=by.actor,
                                                key=by.key))
     if reply.then == "closed":
         await triage.close(connection, after, by, reply.reason or 0, message_id)
+
+
+async def _after_aside(connection: Connection, row: Conversation, by: By, reply: Composed, place: Conversation) -> None:
+    """What anybody can read is answered too, and says where it goes on."""
+    after = _given(row, by, reply)
+    await change(connection, row, after, Draft("answered_privately", by.at, actor_id=by.actor, key=by.key,
+                                               data={"reference": place.reference}))
+    if reply.then == "closed":
+        await triage.close(connection, after, by, reply.reason or 0, row.last_message_id)
+
+
+def _given(row: Conversation, by: By, reply: Composed) -> Conversation:
+    state = "waiting" if reply.then == "waiting" else "open" if row.state in ("new", "closed") else row.state
+    return replace(row, state=state, assignee_id=row.assignee_id or by.actor, unread=0, waiting_since=None,
+                   due_at=None, soon_at=None, lateness=0, answered_at=row.answered_at or by.at, problem="",
+                   closed_at=None, close_reason_id=None, close_note="", version=row.version + 1)
 
 
 async def _delivery_state(connection: Connection, row: Conversation, by: By, message_id: int) -> None:

@@ -6,8 +6,9 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from newsroom import conversation
+from newsroom import conversation, message
 from newsroom.database import Connection
 from newsroom.event import Draft
 
@@ -23,6 +24,7 @@ class Outcome:
     note: str = ""
     after: datetime | None = None
     external_id: str = ""
+    unsure: bool = False  # this try may have succeeded
 
 
 async def sign_on(connection: Connection) -> int:
@@ -54,8 +56,9 @@ async def claim(connection: Connection, worker: int, at: datetime, under_way: Se
     have been sent."""
     rows = await connection.fetch(
         # what is due, passing over what another worker takes
-        "update message set send_state = 'sending', sender = $1, send_tries = send_tries + 1 where id in"
-        " (select id from message where send_state = 'queued' and id in (select id from (select m.id, m.channel_id,"
+        "update message set send_state = 'sending', sender = $1, send_after = $2, send_tries = send_tries + 1"
+        " where id in (select id from message where send_state = 'queued' and id in (select id from"
+        " (select m.id, m.channel_id,"
         " row_number() over (partition by m.channel_id order by m.send_after, m.id) as place from message m"
         " join channel c on c.id = m.channel_id where m.send_state = 'queued' and m.send_after <= $2"
         " and c.mode = 'live') due where place + (select count(*) from unnest($3::int[]) busy"
@@ -77,19 +80,33 @@ async def orphans(connection: Connection, worker: int, under_way: Sequence[int])
     return [(row["id"], row["channel_id"]) for row in rows]
 
 
+async def expect(connection: Connection, row: Any, external_id: str) -> None:
+    """An answer to this message of ours comes into its conversation, also under the id that the channel gave it."""
+    people = [person for field in ("to", "cc") for person in row["recipients"].get(field, ())]
+    if external_id and people:
+        # for each whom it went to
+        await connection.execute(
+            "insert into thread_key (channel_id, reference, party, conversation_id)"
+            " select $1, $2, party, $4 from unnest($3::text[]) as party on conflict do nothing",
+            row["channel_id"], message.thread_reference(external_id, row["public"]),
+            [f"{kind}:{address}" for kind, address, _ in people], row["conversation_id"])
+
+
 async def mark(connection: Connection, id: int, outcome: Outcome, at: datetime) -> None:
     """Write an outcome with its event. A reply that a person decided about in the meantime keeps that decision."""
     # only while it is on its way, or when what was not known became certain
     row = await connection.fetchrow(
         "update message set send_state = $2, send_note = $3, send_after = $4, sender = null,"
         " sent_at = case when $2 = 'sent' then $5::timestamptz else sent_at end,"
+        " unsure_since = case when $7 then coalesce(unsure_since, send_after, $5) else unsure_since end,"
         " external_id = coalesce(nullif($6, ''), external_id) where id = $1"
         " and (send_state = 'sending' or (send_state = 'unknown' and $2 = 'sent'))"
-        " returning conversation_id, channel_id", id, outcome.state, outcome.note[:1000], outcome.after, at,
-        outcome.external_id)
+        " returning conversation_id, channel_id, public, recipients", id, outcome.state, outcome.note[:1000],
+        outcome.after, at, outcome.external_id, outcome.unsure)
     if row is None:
         return
     if outcome.state == "sent":
+        await expect(connection, row, outcome.external_id)
         # the channel's last sign of life
         await connection.execute("update channel set last_out_at = $2 where id = $1", row["channel_id"], at)
         # the source's own id for it: an answer that names that joins too

@@ -223,7 +223,7 @@ async def accept_suggestion(connection: Connection, row: Conversation, by: By, a
     other = (await lock(connection, [row.suggestion])).get(row.suggestion)
     if not accept or other is None or other.id == row.id:
         return await _change(connection, row, replace(row, suggestion=None), "moved", by)
-    if not (row.live and other.live) or other.visibility != row.visibility:
+    if not (row.live and other.live) or other.visibility != row.visibility or other.public != row.public:
         raise Wrong("wrong.join_wall")
     await absorb(connection, row.id, other.id)
     # the newest words are now in the other

@@ -36,7 +36,7 @@ def _incoming(data: dict[str, Any], item: Delivery) -> Incoming:
     return Incoming(
         ExternalId(data["id"]), START + timedelta(seconds=data.get("at", 0)), author(data.get("from", US)),
         kind=Kind(data.get("kind", "message")), direction=data.get("direction", "in"),
-        subject=data.get("subject", ""), text=data.get("text", ""),
+        public=data.get("public", False), subject=data.get("subject", ""), text=data.get("text", ""),
         answers_to=tuple(ExternalId(id) for id in data.get("answers", ())), identity=data.get("identity", ""),
         copy_of=data.get("copy_of", ""), reply_token=data.get("token", ""),
         to=tuple(author(address) for address in data.get("to", ())),

@@ -16,9 +16,11 @@ from newsroom.web.render import Render
 
 ICONS = {"email": "mail", "web_form": "form", "chat": "chat", "mastodon": "mast", "whatsapp": "wa", "facebook": "fb",
          "instagram": "ig"}
+WARN = ("mastodon",)  # where a subject is a content warning
 EVENT_ICONS = {"claimed": "me", "assigned": "me", "team_changed": "people", "moved": "swap", "closed": "check",
                "reopened": "redo", "department_asked": "swap", "late": "alert", "almost_late": "clock",
-               "sealed": "lock", "unsealed": "lock", "spam": "shield", "not_spam": "shield"}
+               "sealed": "lock", "unsealed": "lock", "spam": "shield", "not_spam": "shield", "edited": "pen",
+               "withdrawn": "x", "answered_privately": "lock", "begun": "lock"}
 # a message shows what these say, or staff need not see them between the words
 SILENT = frozenset({"received", "answered", "answered_elsewhere", "noted", "delivery_state", "unreadable", "bounced",
                     "term_changed", "channel_changed", "rights_changed", "almost_late"})
@@ -50,7 +52,7 @@ class Fragments:
         writer = names.accounts.get(item.account_id or 0)
         return self._render.text(
             "conversation/message.html", speech, message=item, row=row, files=files, channel=channel, kind=kind,
-            writer=writer[0] if writer else "", subject=_subject(item, row), **times(speech))
+            writer=writer[0] if writer else "", subject=_subject(item, row), warning=kind in WARN, **times(speech))
 
     def _event(self, item: Event, names: Names, speech: str) -> str:
         if item.kind in SILENT:
@@ -96,6 +98,8 @@ def _what(item: Event, names: Names, speech: str) -> str:
         case "assigned":
             found = names.accounts.get(after.get("assignee") or 0)
             return found[0] if found else language.text(speech, "card.nobody")
+        case "answered_privately":
+            return str(item.data.get("reference", ""))
         case "team_changed":
             return names.teams.get(after.get("team") or 0, "–")
         case "moved":
