@@ -120,7 +120,8 @@ async def _removed(connection: Connection, arrivals: Sequence[Arrival]) -> dict[
 
 def _is_proof(item: Incoming, secret: bytes) -> bool:
     """Our message to ourselves that proves a reply address, or the report that it did not arrive."""
-    ids = item.answers_to if item.kind == Kind.BOUNCE else (item.external_id,)
+    # its address says it too: a mail server may have given it another id
+    ids = item.answers_to if item.kind == Kind.BOUNCE else (item.external_id, item.reply_token)
     return any(is_proof(id, secret) for id in ids)
 
 
@@ -136,9 +137,15 @@ async def _not_ours(connection: Connection, arrivals: list[Arrival], at: datetim
     for row in rows:
         if row["send_state"] in ("unknown", "sending"):
             await _proved(connection, row, at)
-    ours = {row["external_id"] for row in rows}
-    ours |= await _echoes(connection, [arrival for arrival in arrivals if arrival.incoming.direction == "out"
-                                       and arrival.incoming.external_id not in ours], at)
+    known = {row["external_id"]: row["conversation_id"] for row in rows}
+    await connection.executemany(
+        # an answer may name it by the id that the mail server gave it
+        "insert into thread_key (channel_id, reference, party, conversation_id) values ($1, $2, $3, $4)"
+        " on conflict do nothing",
+        [(*key, known[arrival.incoming.external_id]) for arrival in arrivals if arrival.incoming.direction == "out"
+         and arrival.incoming.external_id in known for key in arrival.keys])
+    ours = known.keys() | await _echoes(connection, [arrival for arrival in arrivals if arrival.incoming.direction
+                                                     == "out" and arrival.incoming.external_id not in known], at)
     return [arrival for arrival in arrivals
             if not (arrival.incoming.direction == "out" and arrival.incoming.external_id in ours)]
 

@@ -110,3 +110,24 @@ async def test_who_sends_a_report_takes_no_part(desk):
 async def test_a_report_on_what_is_not_ours_is_a_card_of_its_own(desk):
     await receive(desk.db, desk.channel, paper("b", {"id": "d1", "from": DAEMON, "kind": "bounce", "answers": ["m1"]}))
     assert [{"n": 2}] == await rows(desk.db, "select count(*) as n from conversation")
+
+
+async def test_an_answer_to_the_id_that_a_mail_server_gave_our_reply_joins(desk):
+    id = await desk.answer(then="waiting")
+    await desk.outbox().step()
+    own, given = (await desk.row(id)).external_id, "AM9P193.1@prod.outlook.example"
+    await receive(desk.db, desk.channel, paper("s", {"id": own, "direction": "out", "to": [ANNA],
+                                                     "answers": ["m1", given], "at": 100_000}))
+    await receive(desk.db, desk.channel, paper("2", mail("m2", ANNA, given, at=100_060)),
+                  paper("3", mail("m3", EVE, given, at=100_060)))
+    found = {row["external_id"]: row["ours"] for row in await rows(
+        desk.db, "select m.external_id, c.reference = $1 as ours from message m"
+        " join conversation c on c.id = m.conversation_id", desk.reference)}
+    assert {"m1": True, own: True, "m2": True, "m3": False} == found
+
+
+async def test_a_proof_under_another_id_is_nobodys_work(db):
+    channel = await add_channel(db)
+    token = reply.proof_token(SECRET)
+    await receive(db, channel, paper("1", {"id": "AM9P193.2@prod.outlook.example", "token": token}))
+    assert [] == await rows(db, "select id from conversation")

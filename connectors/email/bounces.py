@@ -14,7 +14,7 @@ from flufl.bounce import all_failures
 
 from connectors.email.addresses import addresses
 from connectors.email.body import Body, inner_headers
-from connectors.email.headers import Headers, message_ids, read
+from connectors.email.headers import ORIGINAL_ID, Headers, message_ids, read
 from connectors.email.limits import BOUNCE_BYTES, Notes
 from connectors.email.structure import Part
 
@@ -119,7 +119,7 @@ def _original_id(root: Part, body: Body, text: str, notes: Notes) -> str:
     found = [inner_headers(part, notes) for part in body.reports if part.type in _HEADER_TYPES]
     found += [inner_headers(part, notes) for part in body.messages]
     for returned in found:
-        if ids := message_ids(returned.raw("message-id")):
+        if ids := message_ids(returned.raw(ORIGINAL_ID)) or message_ids(returned.raw("message-id")):
             return ids[0]
     for part in body.reports:
         for block in _blocks(part.content(notes))[:1]:

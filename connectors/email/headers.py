@@ -22,6 +22,7 @@ KNOWN = frozenset(
     b"from to cc bcc sender reply-to subject date message-id in-reply-to references return-path mime-version "
     b"content-type content-transfer-encoding content-disposition content-id delivered-to received "
     b"auto-submitted precedence".split())
+ORIGINAL_ID = "x-microsoft-original-message-id"  # what Message-ID was before Microsoft's SMTP server changed it
 _ONCE = (b"sender", b"subject", b"date", b"message-id", b"reply-to", b"to", b"cc", b"in-reply-to", b"content-type")
 _BLANK_LINE = re.compile(rb"\n\r*\n")
 _FOLD = re.compile(rb"\n[ \t]+")

@@ -20,7 +20,7 @@ from connectors.email.bounces import Report, read_report
 from connectors.email.calendars import describe
 from connectors.email.charset import one_line
 from connectors.email.encoding import base64
-from connectors.email.headers import Headers, message_ids, parse_date
+from connectors.email.headers import ORIGINAL_ID, Headers, message_ids, parse_date
 from connectors.email.headers import read as read_headers
 from connectors.email.limits import MAIL_BYTES, REFERENCES, SUBJECT_CHARACTERS, TASTE_BYTES, Notes
 from connectors.email.structure import Part
@@ -63,14 +63,14 @@ def read(delivery: Delivery) -> Incoming:
     said = _said(root, author, too_large, notes)
     if too_large:
         notes = _only_size(notes)
-    message_id = _message_id(headers, notes)
+    message_id, other_id = _message_id(headers, notes), _rewritten(headers) if meta.get("sent") == "1" else ""
     digest = sha256(delivery.body).hexdigest()
     to, cc = _recipients(headers, meta, notes)
     reply_to = tuple(addresses(headers.raw("reply-to"), notes))
     if fails_dmarc(headers, meta.get("authserv", "")):
         notes.add("dmarc-fail")
     return Incoming(
-        external_id=ExternalId(message_id or f"sha256:{digest}"),
+        external_id=ExternalId(other_id or message_id or f"sha256:{digest}"),
         at=_written_at(headers, delivery.received_at, notes),
         author=author,
         kind=_kind(headers, said.report, notes),
@@ -79,7 +79,7 @@ def read(delivery: Delivery) -> Incoming:
         text=said.text,
         quoted=said.quoted,
         html=html_of(said.body, notes),
-        answers_to=_answers_to(headers, said.body, said.report),
+        answers_to=(*_answers_to(headers, said.body, said.report), *[ExternalId(message_id)] * bool(other_id)),
         identity=f"{message_id}|{_digest(delivery.body)}",
         copy_of=_copy_of(message_id, raw, root.header_end, meta),
         reply_token=reply_token([value for name in _TOKEN_FIELDS for value in headers.every(name)]),
@@ -169,6 +169,12 @@ def _message_id(headers: Headers, notes: Notes) -> str:
     elif "@" not in message_id or "<" not in value or len(message_id) > _LONGEST_ID:
         notes.add("odd-message-id")
     return message_id if len(message_id) <= _LONGEST_ID else ""
+
+
+def _rewritten(headers: Headers) -> str:
+    """The id that the sender gave, where Microsoft's SMTP server put one of its own in its place: it does so for some
+    mailboxes. An answer to the mail names the server's."""
+    return next(iter(message_ids(headers.raw(ORIGINAL_ID))), "")[:_LONGEST_ID]
 
 
 def _recipients(headers: Headers, meta: Mapping[str, str],

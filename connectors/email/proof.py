@@ -7,6 +7,7 @@ from time import monotonic
 
 from connectors import Author, ExternalId, Outgoing, Step, TryLater
 from connectors.email.compose import tagged
+from connectors.email.headers import ORIGINAL_ID
 from connectors.email.imap import Declined, Line
 from connectors.email.settings import Settings
 from connectors.email.thread import once
@@ -44,7 +45,7 @@ def _wait(settings: Settings, line: Line, message_id: ExternalId) -> bool:
     try:
         line.connect()
         line.examine(settings.inbox)
-        while not line.search(f'HEADER Message-ID "{message_id}"'):
+        while not line.search(f'OR HEADER Message-ID "{message_id}" HEADER {ORIGINAL_ID} "{message_id}"'):
             left = until - monotonic()
             if left <= 0:
                 return False
