@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from newsroom import conversation, removal, triage
+from newsroom import conversation, removal, triage, undo
 from newsroom.access import Forbidden, Permission, Scope
 from newsroom.conversation import Conversation, NotFound
 from newsroom.database import RETRY, Connection, Database, take_wall_down
@@ -41,15 +41,18 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """A verb with the permission it needs."""
+    """A verb with the permission it needs, and whether it can be undone."""
 
     permission: Permission
     run: Callable[[Connection, Conversation, By, Mapping[str, Any]], Awaitable[Any]]
+    undoable: bool = False
 
 
 async def act(database: Database, scope: Scope, key: str, references: Sequence[str], name: str,
-              arguments: Mapping[str, Any], at: datetime) -> list[Result]:
+              arguments: Mapping[str, Any], at: datetime,
+              each: Mapping[str, Mapping[str, Any]] | None = None) -> list[Result]:
     """Do `name` on each conversation, each in its own transaction. The same `key` gives the first results again.
+    `each` has arguments of one conversation by its reference: what this person saw of it.
 
     Raises `Wrong` for an unknown verb, a missing key or too many conversations.
     """
@@ -57,7 +60,8 @@ async def act(database: Database, scope: Scope, key: str, references: Sequence[s
     good = key.isascii() and key.isprintable() and 0 < len(key) <= LONGEST_KEY
     if verb is None or not good or not 0 < len(references) <= MOST:
         raise Wrong("wrong.action")
-    return [await _one(database, scope, key, reference, verb, arguments, at)
+    own = each or {}
+    return [await _one(database, scope, key, reference, verb, {**arguments, **own.get(reference, {})}, at)
             for reference in dict.fromkeys(references)]
 
 
@@ -93,12 +97,14 @@ async def _once(connection: Connection, scope: Scope, key: str, reference: str, 
     row = await conversation.find(connection, reference, scope, lock=True)
     await take_wall_down(connection)
     after = await verb.run(connection, row, By(scope.account_id, at, key), arguments)
-    version = after.version if isinstance(after, Conversation) else row.version
-    result = Result(reference, 200, version)
+    changed = after if isinstance(after, Conversation) else row
+    result = Result(reference, 200, changed.version)
+    # a sender who was blocked too is not let in again by a key
+    back = undo.difference(row, changed) if verb.undoable and not arguments.get("block") else None
     try:
         # this key is used from here on
-        await connection.execute("insert into action (key, account_id, at, result) values ($1, $2, $3, $4)",
-                                 key, scope.account_id, at, asdict(result))
+        await connection.execute("insert into action (key, account_id, at, result, undo) values ($1, $2, $3, $4, $5)",
+                                 key, scope.account_id, at, asdict(result), back or None)
     except asyncpg.UniqueViolationError as error:  # the same request twice at once: the other's result stands
         raise asyncpg.SerializationError("repeated action") from error
     return result
@@ -118,21 +124,25 @@ def _date(value: Any) -> date | None:
 
 
 VERBS: dict[str, Verb] = {
-    "claim": Verb("work", lambda c, row, by, a: triage.claim(c, row, by)),
-    "assign": Verb("work", lambda c, row, by, a: triage.assign(c, row, by, _int(a["to"]), _int(a.get("was")))),
-    "team": Verb("work", lambda c, row, by, a: triage.give_team(c, row, by, _int(a["to"]), _int(a.get("was")))),
+    "claim": Verb("work", lambda c, row, by, a: triage.claim(c, row, by), True),
+    "assign": Verb("work", lambda c, row, by, a: triage.assign(c, row, by, _int(a["to"]), _int(a.get("was"))),
+                   True),
+    "team": Verb("work", lambda c, row, by, a: triage.give_team(c, row, by, _int(a["to"]), _int(a.get("was"))),
+                 True),
     "move": Verb("work", lambda c, row, by, a: triage.move(c, row, by, a["to"], a["was"], a.get("department", ""),
-                                                           _date(a.get("until")))),
+                                                           _date(a.get("until"))), True),
     "close": Verb("work", lambda c, row, by, a: triage.close(c, row, by, int(a["reason"]), _int(a.get("last")),
-                                                             a.get("note", ""))),
-    "reopen": Verb("work", lambda c, row, by, a: triage.reopen(c, row, by)),
-    "priority": Verb("work", lambda c, row, by, a: triage.set_priority(c, row, by, int(a["to"]))),
+                                                             a.get("note", "")), True),
+    "reopen": Verb("work", lambda c, row, by, a: triage.reopen(c, row, by), True),
+    "priority": Verb("work", lambda c, row, by, a: triage.set_priority(c, row, by, int(a["to"])), True),
     "label": Verb("work", lambda c, row, by, a: triage.label(c, row, by, _ints(a.get("add")),
-                                                             _ints(a.get("remove")))),
-    "subject": Verb("work", lambda c, row, by, a: triage.set_subject(c, row, by, a["to"])),
+                                                             _ints(a.get("remove"))), True),
+    "subject": Verb("work", lambda c, row, by, a: triage.set_subject(c, row, by, a["to"]), True),
     "seal": Verb("seal", lambda c, row, by, a: triage.seal(c, row, by, _ints(a.get("readers")))),
-    "spam": Verb("work", lambda c, row, by, a: triage.spam(c, row, by, a.get("block") in (True, "1", "on"))),
+    "spam": Verb("work", lambda c, row, by, a: triage.spam(c, row, by, a.get("block") in (True, "1", "on")),
+                 True),
     "not_spam": Verb("work", lambda c, row, by, a: triage.not_spam(c, row, by)),
+    "undo": Verb("work", lambda c, row, by, a: undo.undo(c, row, by, str(a["key"]))),
     "remove": Verb("triage", lambda c, row, by, a: removal.remove(c, row, by, int(a["message"]), a["reason"])),
     "join": Verb("triage", lambda c, row, by, a: triage.accept_suggestion(c, row, by, a.get("accept", True)
                                                                           in (True, "1", "on"))),

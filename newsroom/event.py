@@ -38,6 +38,7 @@ KINDS = {
     "begun": "a private conversation that follows a public one",
     "delivery_state": "a reply was sent, refused, not certain, or came back",
     "bounced": "a reply was not delivered",
+    "undone": "an action taken back by who did it",
     "spam": "moved to the spam folder",
     "not_spam": "moved back from the spam folder",
     "edited": "a writer changed a message where it was written",

@@ -26,18 +26,21 @@ def routes(add: Routes) -> None:
 
 
 async def act(request: web.Request) -> web.StreamResponse:
-    """Do a verb on conversations: `{key, ids, verb, args}`, or a form with `do` or `verb`, `id`, `key` and `back`."""
+    """Do a verb on conversations: `{key, ids, verb, args, each}`, where `each` has arguments by id; or a form with
+    `do` or `verb`, `id`, `key` and `back`."""
     if request.content_type != "application/json":
         return await _form(request)
     try:
         wanted = decode(await request.read())
         key, ids, verb, arguments = wanted["key"], wanted["ids"], wanted["verb"], wanted.get("args") or {}
-        if not (isinstance(key, str) and isinstance(ids, list) and isinstance(arguments, dict)):
+        each = wanted.get("each") or {}
+        if not (isinstance(key, str) and isinstance(ids, list) and isinstance(arguments, dict)
+                and isinstance(each, dict) and all(isinstance(one, dict) for one in each.values())):
             raise TypeError
     except (msgspec.DecodeError, KeyError, TypeError, UnicodeError) as error:
         raise web.HTTPBadRequest from error
     try:
-        results = await _do(request, key, [str(id) for id in ids], str(verb), arguments)
+        results = await _do(request, key, [str(id) for id in ids], str(verb), arguments, each)
     except Wrong as wrong:
         return web.json_response({"error": sentence(request, wrong.key, wrong.values)}, status=422)
     status = 200 if len(results) > 1 or results[0].ok else REFUSED.get(results[0].status, 422)
@@ -68,8 +71,9 @@ def sentence(request: web.Request, key: str, values: Mapping[str, Any]) -> str:
     return language.text(language_of(request), key, **values)
 
 
-async def _do(request: web.Request, key: str, ids: list[str], verb: str, arguments: Mapping[str, Any]) -> list[Result]:
-    results = await action.act(request.app[DATABASE], request[SCOPE], key, ids, verb, arguments, now(request))
+async def _do(request: web.Request, key: str, ids: list[str], verb: str, arguments: Mapping[str, Any],
+              each: Mapping[str, Mapping[str, Any]] | None = None) -> list[Result]:
+    results = await action.act(request.app[DATABASE], request[SCOPE], key, ids, verb, arguments, now(request), each)
     if any(result.ok for result in results):
         request.app[BELL]()
     return results

@@ -7,6 +7,7 @@ import { icon, make, parse, parsePage } from "./fragment.js";
 import { Keys } from "./keys.js";
 import { Places } from "./place.js";
 import { hear, say } from "./say.js";
+import { Selection } from "./select.js";
 import { Live } from "./socket.js";
 import { LIVE, Store, facts } from "./store.js";
 import * as time from "./time.js";
@@ -20,7 +21,8 @@ export const root = document.getElementById("board");
 const columns = [...root.querySelectorAll("[data-column]")].map((node) => node.dataset.column);
 const store = new Store(JSON.parse(root.dataset.rule), columns);
 export const places = new Places(root, store);
-const keys = new Keys(places);
+const selection = new Selection(places);
+const keys = new Keys(places, selection);
 const queue = new Map(); // reference -> entry, what happened since the last flush taken together
 let timer = 0;
 let flushed = 0;
@@ -67,6 +69,12 @@ function enqueue(entry) {
   else timer ||= setTimeout(() => flush(), Math.max(0, flushed + FLUSH - performance.now()));
 }
 
+/** After cards came, went or changed. */
+function tidy() {
+  keys.tidy();
+  selection.tidy();
+}
+
 const isOwn = (id) => performance.now() - (own.get(id) ?? -Infinity) < OWN;
 
 function flush(which = queue) {
@@ -76,7 +84,7 @@ function flush(which = queue) {
     queue.delete(id);
     take(entry);
   }
-  keys.tidy();
+  tidy();
   summary();
 }
 
@@ -99,7 +107,8 @@ function take(entry) {
 
 /** Out of sight: at once, also under somebody's eyes, and without a trace. */
 function lose(id) {
-  if (places.card(id)?.contains(document.activeElement)) say(t("board.gone"));
+  const card = places.card(id);
+  if (card?.contains(document.activeElement)) say(t("board.gone", { title: card.querySelector("h3").textContent.trim() }));
   places.put(id, null, null, { own: true });
 }
 
@@ -151,7 +160,7 @@ function take_over(board, page) {
   store.counters = [];
   count(page);
   store.counters.forEach((counter) => counter.show(counter.n));
-  keys.tidy();
+  tidy();
   time.show();
   summary();
 }
@@ -240,7 +249,7 @@ async function more(link) {
   for (const card of cards) store.cards.set(card.dataset.id, facts(card));
   list.append(...cards, ...(following ? [document.importNode(following, true)] : []));
   time.show(list);
-  keys.tidy();
+  tidy();
   cards[0]?.querySelector("h3 a").focus();
 }
 

@@ -1,6 +1,6 @@
 // A conversation: its thread grows, its head stays true, and what is typed is never lost.
 
-import { key } from "./act.js";
+import { key, own, remember } from "./act.js";
 import { follow } from "./board.js";
 import { startComposer, typedSince } from "./composer.js";
 import { isTaken, singleKeys } from "./keys.js";
@@ -121,7 +121,8 @@ async function submitted(event) {
   const data = new FormData(form, button);
   const answer = target.endsWith("/acties") ? await asAction(data) : await ask(target, { body: new URLSearchParams(data) });
   if (answer.error) return alarm(answer.error);
-  say(t("say.done"));
+  if (answer.key) remember(answer.verb, answer.key, [answer.id], t("say.done"));
+  else say(t("say.done"));
   if (target.endsWith("/annuleer")) bringBack(document.getElementById(`m${data.get("message")}`));
   const details = form.closest("details");
   if (details) details.open = false, details.querySelector("summary").focus();
@@ -135,7 +136,7 @@ function bringBack(message) {
   text?.focus();
 }
 
-function asAction(data) {
+async function asAction(data) {
   let [verb, id] = [data.get("verb"), data.get("id")];
   const named = data.get("do");
   if (named) [verb, id] = named.split(" ");
@@ -145,7 +146,10 @@ function asAction(data) {
     args.add = chosen.filter((one) => !had.includes(one));
     args.remove = had.filter((one) => !chosen.includes(one));
   }
-  return ask("/acties", { body: JSON.stringify({ key: key(), ids: [id], verb, args }), headers: { "Content-Type": "application/json", Accept: "application/json" } });
+  const named = key();
+  own.set(id, performance.now());
+  const answer = await ask("/acties", { body: JSON.stringify({ key: named, ids: [id], verb, args }), headers: { "Content-Type": "application/json", Accept: "application/json" } });
+  return { ...answer, key: named, verb, id };
 }
 
 async function ask(url, options) {

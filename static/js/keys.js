@@ -1,5 +1,6 @@
 // By keyboard: one stop of Tab per column, arrows over cards and columns, single letters for the verbs.
 
+import { undoLast } from "./act.js";
 import { ask, isOpen } from "./menu.js";
 import { make } from "./fragment.js";
 import { say } from "./say.js";
@@ -8,8 +9,11 @@ import { t } from "./words.js";
 
 const VERBS = { i: "claim", a: "assign", t: "team", m: "move", f: "label", p: "urgent", e: "close" };
 const TABBABLE = "h3 a, .deeds button";
-const HELP = [["← ↑ → ↓", "keys.walk"], ["Enter", "keys.open"], ["I", "keys.claim"], ["A", "keys.assign"], ["T", "keys.team"], ["M", "keys.move"],
-  ["F", "keys.labels"], ["P", "keys.priority"], ["E", "keys.close"], ["R", "keys.reply"], ["C", "keys.note"], ["/", "keys.search"], ["?", "keys.help"]];
+const WAYS = { arrowup: [0, -1], k: [0, -1], arrowdown: [0, 1], j: [0, 1], arrowleft: [-1, 0], h: [-1, 0], arrowright: [1, 0], l: [1, 0] };
+const PAGES = { b: "/bord", w: "/werk", k: "/kanalen", q: "/wachtrij", s: "/spam" }; // after G
+const GO = 1500; // milliseconds for the letter after G
+const HELP = [["← ↑ → ↓  H K L J", "keys.walk"], ["Enter", "keys.open"], ["X", "keys.select"], ["I", "keys.claim"], ["A", "keys.assign"], ["T", "keys.team"], ["M", "keys.move"],
+  ["F", "keys.labels"], ["P", "keys.priority"], ["E", "keys.close"], ["R", "keys.reply"], ["C", "keys.note"], ["Z", "keys.undo"], ["N", "keys.fresh"], ["G B, G W", "keys.go"], ["/", "keys.search"], ["?", "keys.help"]];
 
 /** Whether a key press belongs to a field, a menu or the browser. */
 export function isTaken(event) {
@@ -26,8 +30,11 @@ export function help() {
 }
 
 export class Keys {
-  constructor(places) {
+  /** `selection` is the cards that are ticked. */
+  constructor(places, selection) {
     this.places = places;
+    this.selection = selection;
+    this.going = -GO; // when G was pressed
     this.current = new Map(); // column -> card that Tab comes to
     places.root.addEventListener("focusin", (event) => this.focused(event.target));
     document.addEventListener("keydown", (event) => this.pressed(event));
@@ -60,38 +67,55 @@ export class Keys {
   }
 
   pressed(event) {
-    if (event.key === "Escape" && !isOpen()) this.places.settleAll();
+    if (event.key === "Escape" && !isOpen()) {
+      this.places.settleAll();
+      if (this.selection.active) this.selection.stop();
+    }
     if (isTaken(event)) return;
     const card = document.activeElement.closest?.("article.card");
     if (event.key === "?") return help();
-    const way = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] }[event.key];
+    const letter = event.key.toLowerCase();
+    const way = (event.key.length > 1 || singleKeys()) && performance.now() - this.going > GO && WAYS[letter];
     if (way && (card || document.activeElement === document.body)) {
       event.preventDefault();
-      return this.walk(card, ...way);
+      if (event.shiftKey && card) this.selection.toggle(card, true);
+      return this.walk(card, ...way, event.shiftKey && card !== null);
     }
-    if (!singleKeys() || event.repeat) return;
-    if (event.key === "/") {
-      event.preventDefault();
-      return document.getElementById("q").checkVisibility() ? document.getElementById("q").select() : document.querySelector('a[href="/zoek"]').click();
-    }
-    if (!card) return;
-    const letter = event.key.toLowerCase();
-    if (VERBS[letter] && document.body.dataset.may.includes("work")) {
-      event.preventDefault();
-      run(this.places, card, VERBS[letter]);
-    } else if (letter === "r" || letter === "c") {
-      location.href = `${card.querySelector("h3 a").href}#${letter === "r" ? "answer" : "note"}`;
-    }
+    if (singleKeys() && !event.repeat) this.letter(event, letter, card);
   }
 
-  walk(card, sideways, down) {
+  letter(event, letter, card) {
+    if (performance.now() - this.going <= GO) {
+      this.going = -GO;
+      return document.querySelector(`.nav a[href="${PAGES[letter]}"]`)?.click();
+    }
+    const free = { "/": search, z: undoLast, n: () => this.fresh(card), g: () => (this.going = performance.now()) }[letter];
+    const verb = document.body.dataset.may.includes("work") && VERBS[letter];
+    if (free || verb && (card || this.selection.cards.length)) event.preventDefault();
+    if (free) free();
+    else if (verb && this.selection.cards.length) this.selection.run(verb);
+    else if (card && (letter === "x" || letter === " ")) event.preventDefault(), this.selection.toggle(card);
+    else if (card && verb) run(this.places, card, verb);
+    else if (card && (letter === "r" || letter === "c")) location.href = `${card.querySelector("h3 a").href}#${letter === "r" ? "answer" : "note"}`;
+  }
+
+  /** The cards behind a pill: those of this column, else of the first that has any. */
+  fresh(card) {
+    const here = card?.closest("[data-column]").dataset.column;
+    const name = [here, ...this.places.fresh.keys()].find((one) => this.places.fresh.get(one)?.length);
+    if (name) this.places.showFresh(name);
+  }
+
+  walk(card, sideways, down, extend = false) {
     const names = [...this.places.columns.keys()].filter((name) => this.places.columns.get(name).offsetParent && this.list(name).length);
     if (!names.length) return;
     if (!card) return this.go(this.current.get(names[0]));
     const here = card.closest("[data-column]").dataset.column;
     const cards = this.list(here);
     const at = cards.indexOf(card);
-    if (down) return this.go(cards[Math.min(Math.max(at + down, 0), cards.length - 1)]);
+    const next = cards[Math.min(Math.max(at + down, 0), cards.length - 1)];
+    if (down && extend) this.selection.toggle(next, true);
+    if (down) return this.go(next);
     const other = this.list(names[Math.min(Math.max(names.indexOf(here) + sideways, 0), names.length - 1)]);
     if (other !== cards) this.go(other[Math.min(at, other.length - 1)]);
   }
@@ -101,6 +125,12 @@ export class Keys {
     card?.scrollIntoView({ block: "nearest" });
     if (!card) say(t("board.empty.new"));
   }
+}
+
+function search() {
+  const box = document.getElementById("q");
+  if (box?.checkVisibility()) box.select();
+  else document.querySelector('.top a[href="/zoek"]')?.click();
 }
 
 function reach(card, reachable) {

@@ -118,7 +118,7 @@ export class Places {
 
   held(card) {
     return card.contains(document.activeElement) || card.classList.contains("dragged") || card.classList.contains("open")
-      || (matchMedia("(hover: hover)").matches && card.matches(":hover"));
+      || card.classList.contains("selected") || (matchMedia("(hover: hover)").matches && card.matches(":hover"));
   }
 
   compare(a, b) {
@@ -230,7 +230,7 @@ export class Places {
   /** Bring an element up to date without touching what did not change, nor what holds the focus. */
   patch(card, fresh) {
     show(fresh);
-    const stay = ["open", "dragged", "pending", "current"].filter((name) => card.classList.contains(name));
+    const stay = ["open", "dragged", "pending", "current", "selected"].filter((name) => card.classList.contains(name));
     for (const { name, value } of fresh.attributes) if (card.getAttribute(name) !== value) card.setAttribute(name, value);
     card.classList.add(...stay);
     for (const row of ROWS) {

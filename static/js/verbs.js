@@ -35,28 +35,28 @@ export async function run(places, card, verb, anchor = card.querySelector(".menu
 }
 
 const RUN = {
-  claim: (places, card) => act(places, card, "claim", {}, { column: facts(card).state === "new" ? "open" : null, done: t("say.claimed") }),
+  claim: (places, card) => act(places, card, "claim", {}, { column: facts(card).state === "new" ? "open" : null, text: t("say.claimed") }),
 
   async assign(places, card, anchor) {
     const { assignee, state } = facts(card);
-    const to = await choose(anchor, t("verb.assign"), pairs([[0, t("card.nobody")], ...mineFirst()], assignee ?? 0));
+    const to = await chooseAssignee(anchor, assignee ?? 0);
     if (to === undefined || to === (assignee ?? 0)) return;
-    const name = choices.people.find(([id]) => id === to)?.[1] ?? t("card.nobody");
+    const name = personName(to);
     const column = to && state === "new" ? "open" : !to && state === "open" ? "new" : null;
-    await act(places, card, "assign", { to, was: assignee }, { column, done: t("say.assigned", { name }) });
+    await act(places, card, "assign", { to, was: assignee }, { column, text: t("say.assigned", { name }) });
   },
 
   async team(places, card, anchor) {
     const { team } = facts(card);
-    const to = await choose(anchor, t("verb.team"), pairs([[0, t("filter.no_team")], ...choices.teams], team ?? 0));
+    const to = await chooseTeam(anchor, team ?? 0);
     if (to === undefined || to === (team ?? 0)) return;
     const name = choices.teams.find(([id]) => id === to)?.[1] ?? t("filter.no_team");
-    await act(places, card, "team", { to, was: team }, { done: t("say.assigned", { name }) });
+    await act(places, card, "team", { to, was: team }, { text: t("say.assigned", { name }) });
   },
 
   async move(places, card, anchor) {
     const { state } = facts(card);
-    const to = await choose(anchor, t("verb.move"), MOVES.map((name) => ({ value: name, text: t(`state.${name}`), checked: name === state })));
+    const to = await chooseState(anchor, state);
     if (to) await moveTo(places, card, to, anchor);
   },
 
@@ -70,7 +70,7 @@ const RUN = {
 
   async label(places, card, anchor) {
     const { labels } = facts(card);
-    const wanted = await tick(anchor, t("verb.label"), choices.labels.map(([id, text]) => ({ value: id, text, checked: labels.includes(id) })));
+    const wanted = await chooseLabels(anchor, labels);
     if (!wanted) return;
     const add = wanted.filter((id) => !labels.includes(id));
     const remove = labels.filter((id) => !wanted.includes(id));
@@ -78,11 +78,11 @@ const RUN = {
   },
 
   async close(places, card, anchor) {
-    const reason = await choose(anchor, t("verb.close"), choices.reasons.map(([id, text]) => ({ value: id, text })));
-    if (reason) await act(places, card, "close", { reason, last: facts(card).last }, { column: "closed", done: t("say.moved", { state: "closed" }) });
+    const reason = await chooseReason(anchor);
+    if (reason) await act(places, card, "close", { reason, last: facts(card).last }, { column: "closed", text: t("say.moved", { state: "closed" }) });
   },
 
-  reopen: (places, card) => act(places, card, "reopen", {}, { column: facts(card).assignee ? "open" : "new", done: t("verb.reopen") }),
+  reopen: (places, card) => act(places, card, "reopen", {}, { column: facts(card).assignee ? "open" : "new", text: t("verb.reopen") }),
 
   async spam(places, card) {
     const form = await ask(t("verb.spam"), [make("label", { className: "check" }, make("input", { type: "checkbox", name: "block", value: "1" }), ` ${t("spam.block")}`)], t("verb.spam"));
@@ -98,15 +98,28 @@ export async function moveTo(places, card, to, anchor = card.querySelector(".men
   if (to === "closed") return RUN.close(places, card, anchor);
   const args = { to, was: state };
   if (to === "department") {
-    const soon = new Date(Date.now() + 5 * 86_400_000).toISOString().slice(0, 10);
-    const form = await ask(t("verb.department"), [field("department", t("field.department"), { maxLength: 200 }), field("until", t("field.until"), { type: "date", value: soon })], t("verb.department"));
-    if (!form) return;
-    Object.assign(args, Object.fromEntries(form));
+    const asked = await askDepartment();
+    if (!asked) return;
+    Object.assign(args, asked);
   }
-  await act(places, card, "move", args, { column: to, done: t("say.moved", { state: to }) });
+  await act(places, card, "move", args, { column: to, text: t("say.moved", { state: to }) });
 }
 
 /** Colleagues, with who looks first: taking it oneself is what happens most. */
 function mineFirst() {
   return [...choices.people].sort(([a], [b]) => (b === me) - (a === me));
+}
+
+export const chooseAssignee = (anchor, chosen) => choose(anchor, t("verb.assign"), pairs([[0, t("card.nobody")], ...mineFirst()], chosen));
+export const chooseTeam = (anchor, chosen) => choose(anchor, t("verb.team"), pairs([[0, t("filter.no_team")], ...choices.teams], chosen));
+export const chooseState = (anchor, chosen) => choose(anchor, t("verb.move"), MOVES.map((name) => ({ value: name, text: t(`state.${name}`), checked: name === chosen })));
+export const chooseReason = (anchor) => choose(anchor, t("verb.close"), choices.reasons.map(([id, text]) => ({ value: id, text })));
+export const chooseLabels = (anchor, chosen) => tick(anchor, t("verb.label"), choices.labels.map(([id, text]) => ({ value: id, text, checked: chosen.includes(id) })));
+export const personName = (wanted) => choices.people.find(([id]) => id === wanted)?.[1] ?? t("card.nobody");
+
+/** Whose answer is awaited, and before which day; undefined when it was called off. */
+export async function askDepartment() {
+  const soon = new Date(Date.now() + 5 * 86_400_000).toISOString().slice(0, 10);
+  const form = await ask(t("verb.department"), [field("department", t("field.department"), { maxLength: 200 }), field("until", t("field.until"), { type: "date", value: soon })], t("verb.department"));
+  return form && Object.fromEntries(form);
 }
