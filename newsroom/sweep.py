@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import asyncpg
 import structlog
 
-from newsroom import form_file, limit, link
+from newsroom import draft, form_file, limit, link
 from newsroom.database import Database
 
 EVERY_SECONDS = 900.0  # how much longer than a day a file of an unsent form may stay
@@ -17,11 +17,12 @@ log = structlog.get_logger()
 
 
 async def sweep(database: Database, at: datetime) -> None:
-    """Forget files of forms that were not sent, counts of past minutes, and links that are over."""
+    """Forget files of forms that were not sent, counts of past minutes, links that are over and old drafts."""
     async with database.connection() as connection:
         await form_file.clean(connection, at)
         await limit.clean(connection, at)
         await link.clean(connection, at)
+        await draft.clean(connection, at)
 
 
 async def run(database: Database) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from newsroom import access, term
+from newsroom import access, draft, term
 from newsroom.conversation import REOPEN_DAYS, Conversation, change, facets, lock, save
 from newsroom.database import Connection
 from newsroom.event import Draft, record
@@ -251,6 +251,7 @@ async def absorb(connection: Connection, loser: int, survivor: int) -> None:
                              " from conversation_channel where conversation_id = $1 on conflict do nothing",
                              loser, survivor)
     await connection.execute("update conversation set suggestion = $2 where suggestion = $1", loser, survivor)
+    await draft.join(connection, loser, survivor)
     await connection.execute("update conversation set merged_into = $2 where merged_into = $1", loser, survivor)
 
 

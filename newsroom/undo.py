@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from newsroom import term
 from newsroom.conversation import Conversation, change
 from newsroom.database import Connection
 from newsroom.event import Draft
@@ -17,7 +16,7 @@ WITHIN = timedelta(minutes=10)
 HARD = ("state", "team_id", "visibility", "assignee_id", "priority", "labels", "subject", "department",
         "department_by", "close_reason_id", "close_note")
 # what follows from it: restored only where nothing else changed it since
-SOFT = ("unread", "problem", "waiting_since", "closed_at")
+SOFT = ("unread", "problem", "waiting_since", "due_at", "soon_at", "closed_at")
 
 
 def difference(before: Conversation, after: Conversation) -> dict[str, list[Any]]:
@@ -42,10 +41,16 @@ async def undo(connection: Connection, row: Conversation, by: By, key: str) -> C
     if any(getattr(row, name) != getattr(new, name) for name in HARD if name in changed):
         raise Conflict("conflict.undo")
     back = {name: getattr(old, name) for name in changed if getattr(row, name) == getattr(new, name)}
-    after = (await term.load(connection, by.at.date())).apply(replace(row, **back), by.at)
-    after = replace(after, version=row.version + 1)
+    after = replace(row, **back, version=row.version + 1)
+    after = replace(after, lateness=_lateness(after, by.at))
     await change(connection, row, after, Draft("undone", by.at, actor_id=by.actor, key=by.key))
     return after
+
+
+def _lateness(row: Conversation, at: datetime) -> int:
+    if row.due_at is None or row.soon_at is None:
+        return 0
+    return 2 if at >= row.due_at else 1 if at >= row.soon_at else 0
 
 
 # the row with these values in the place of its own

@@ -30,6 +30,7 @@ from newsroom.web import (
 from newsroom.web.errors import errors
 from newsroom.web.gate import gate
 from newsroom.web.keys import BELL, CLOCK, DATABASE, RENDER, SETTINGS, TASKS, utc_now
+from newsroom.web.presence import Presence
 from newsroom.web.public import form
 from newsroom.web.render import Render
 from newsroom.web.routes import Routes
@@ -48,6 +49,7 @@ def make(database: Database, settings: Settings, render: Render | None = None, p
     app = web.Application(middlewares=[reference, errors, gate], client_max_size=routes.USUAL_BYTES)
     app[DATABASE], app[SETTINGS], app[CLOCK], app[TASKS] = database, settings, clock, set()
     app[BELL] = _nobody_listens
+    app[live.PRESENCE] = Presence(lambda: tuple(app.get(live.SOCKETS, ())))
     app[RENDER] = render = render or Render(settings)
     render.router = app.router
     add = Routes(app)

@@ -27,6 +27,7 @@ LATENESS = {"op-tijd": 0, "bijna": 1, "late": 2}
 # a filter's field, and its name in the address
 PARAMETERS = {"channels": "kanaal", "teams": "team", "assignees": "wie", "labels": "label", "priorities": "prioriteit",
               "lateness": "termijn"}
+LAYOUTS = ("kolommen", "lijst")  # the first is what an address without `vorm` has
 GROUPS = ("open", "department", "waiting")  # of my work
 PRIORITIES = ("low", "normal", "high", "urgent")
 
@@ -56,13 +57,15 @@ class View:
 async def show(request: web.Request) -> web.Response:
     """The board, filtered as the address says."""
     wanted = read_filter(request.query)
+    layout = "lijst" if request.query.get("vorm") == "lijst" else "kolommen"
     async with seen(request).snapshot() as connection:
         found = await board.read(connection, request[SCOPE], wanted, now(request))
         names = await board.names(connection)
         views = await _views(connection, request, wanted)
         people = await account.everyone(connection)
     return page(request, "board/board.html", board=found, wanted=wanted, states=STATES,
-                views=views, filters=_filters(request, wanted, names, people),
+                views=views, layout=layout, layouts=_layouts(request, wanted),
+                filters=_filters(request, wanted, names, people),
                 back=request.path_qs, choices=choices(request, names, people), late=_first(found, 2),
                 soon=_first(found, 1), page_size=board.PAGE, rule=View("", wanted, "", 0, True).rule,
                 counts_live=sum(found.counts[state] for state in STATES[:4]), more_query=_more_queries(request, found),
@@ -163,13 +166,25 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(sorted({int(part) for part in parts if part.isascii() and part.isdigit() and len(part) < 10}))
 
 
+def _address(request: web.Request, wanted: Filter, layout: str = "") -> str:
+    """The board with a filter, in the layout that it has now or in another."""
+    layout = layout or request.query.get("vorm", "")
+    query = filter_query(wanted) | ({"vorm": layout} if layout in LAYOUTS[1:] else {})
+    return str(request.app.router["board"].url_for().with_query(query))
+
+
+def _layouts(request: web.Request, wanted: Filter) -> list[tuple[str, str]]:
+    """The ways to see the board, with their addresses."""
+    return [(name, _address(request, wanted, name)) for name in LAYOUTS]
+
+
 async def _views(connection: Connection, request: web.Request, wanted: Filter) -> list[View]:
     scope = request[SCOPE]
     known = {"all": Filter(), "triage": Filter(assignees=(0,)), "mine": Filter(assignees=(scope.account_id,)),
              "team": Filter(teams=tuple(sorted(scope.teams))), "late": Filter(lateness=(2,))}
     if not scope.teams:
         del known["team"]
-    return [View(name, rule, str(request.app.router["board"].url_for().with_query(filter_query(rule))),
+    return [View(name, rule, _address(request, rule),
                  sum((await board.count(connection, scope, rule)).values()), rule == wanted)
             for name, rule in known.items()]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from newsroom import account, audit, board, contact, conversation, event, message, reply
+from newsroom import account, audit, board, contact, conversation, draft, event, message, reply
 from newsroom.access import Forbidden
 from newsroom.board import Names
 from newsroom.conversation import Conversation
@@ -35,6 +35,7 @@ def routes(add: Routes) -> None:
     add.page("GET", one, show, "read", name="conversation")
     add.page("POST", one + "/antwoord", answer, "work", name="answer", most_bytes=BODY_BYTES)
     add.page("POST", one + "/notitie", note, "work", name="note")
+    add.page("POST", one + "/concept", keep_draft, "work", name="draft")
     add.page("POST", one + "/annuleer", cancel, "work", name="cancel")
     add.page("POST", one + "/opnieuw", send_again, "work", name="send_again")
     add.page("POST", one + "/aangekomen", mark_sent, "work", name="mark_sent")
@@ -56,7 +57,9 @@ async def answer(request: web.Request) -> web.StreamResponse:
         found = await reply_form.via(request, connection, row)
         if found is None:
             raise Wrong("wrong.no_sending")
-        return await reply.answer(connection, row, by, reply_form.composed(post, form), found[1])
+        id = await reply.answer(connection, row, by, reply_form.composed(post, form), found[1])
+        await draft.forget(connection, row.id, request[SCOPE].account_id, "answer")
+        return id
 
     return await _done(request, run, given)
 
@@ -68,9 +71,23 @@ async def note(request: web.Request) -> web.StreamResponse:
     text = reply_form.long_text(post, "text")
 
     async def run(connection: Connection, row: Conversation, by: By) -> int:
-        return await reply.note(connection, row, by, text, form.text("client_id")[:64])
+        id = await reply.note(connection, row, by, text, form.text("client_id")[:64])
+        await draft.forget(connection, row.id, request[SCOPE].account_id, "note")
+        return id
 
     return await _done(request, run, {"note": text})
+
+
+async def keep_draft(request: web.Request) -> web.Response:
+    """Keep what is being written, `text` of `kind`; an empty text forgets it."""
+    post = await request.post()
+    kind, text = str(post.get("kind", "")), reply_form.long_text(post, "text")
+    async with seen(request).transaction() as connection:
+        row = await conversation.find(connection, request.match_info["reference"], request[SCOPE])
+        if kind not in draft.KINDS:
+            raise web.HTTPBadRequest
+        await draft.keep(connection, row.id, request[SCOPE].account_id, kind, text, now(request))
+    return web.json_response({"ok": True})
 
 
 async def cancel(request: web.Request) -> web.StreamResponse:
@@ -191,6 +208,7 @@ async def _composer(connection: Connection, request: web.Request, row: Conversat
     taking_part = await conversation.participants(connection, row.id)
     to, others, writer = reply_form.recipients(thread, taking_part, found[0].address if found else "")
     return {"answer_channel": found[0] if found else None, "can": found[1].can if found else None,
+            "drafts": await draft.of(connection, row.id, request[SCOPE].account_id),
             "default_to": to, "others": others, "writer": writer,
             "client_id": secrets.token_hex(12), "note_id": secrets.token_hex(12)}
 

@@ -15,7 +15,8 @@ from newsroom import access, conversation, session
 from newsroom.conversation import NotFound
 from newsroom.database import Database
 from newsroom.feed import SUBSCRIPTIONS, Viewer
-from newsroom.web.keys import CLOCK, DATABASE, FEED, SCOPE, SESSION, log
+from newsroom.web.keys import ACCOUNT, CLOCK, DATABASE, FEED, SCOPE, SESSION, log
+from newsroom.web.presence import Presence
 from newsroom.web.render import language_of
 from newsroom.web.routes import Routes
 from newsroom.web.security import check_origin
@@ -27,6 +28,7 @@ RECHECK_SECONDS = 5.0  # how long a session that was ended may still hear
 LONGEST_FRAME = 4096  # bytes from a client; it only subscribes and pings
 SIGNED_OUT, COME_BACK, FETCH_PAGE = 4401, 4408, 4410
 SOCKETS: web.AppKey[set[Board]] = web.AppKey("sockets")
+PRESENCE = web.AppKey("presence", Presence)
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder().decode
@@ -64,6 +66,10 @@ class Board:
             return False
         self._transport.write(frame(text))
         return True
+
+    def sees(self, visibility: str) -> bool:
+        """Whether conversations of this class may be shown here."""
+        return self.viewer is not None and visibility in self.viewer.audience[0]
 
     def has_room(self) -> bool:
         """Whether `write` would write now."""
@@ -116,6 +122,7 @@ async def live(request: web.Request) -> web.StreamResponse:
     request.app[SOCKETS].add(board)
     feed.viewers.add(board.viewer)
     feed.catch_up(board.viewer)
+    request.app[PRESENCE].greet(board)
     try:
         async for message in response:
             if message.type is WSMsgType.TEXT:
@@ -125,6 +132,7 @@ async def live(request: web.Request) -> web.StreamResponse:
     finally:
         feed.viewers.discard(board.viewer)
         request.app[SOCKETS].discard(board)
+        request.app[PRESENCE].left(board)
     return response
 
 
@@ -141,6 +149,7 @@ async def keep_alive(app: web.Application) -> None:
                 board.write(ping)
         for board in list(app[SOCKETS]):
             feed.catch_up(board.viewer)
+        app[PRESENCE].sweep()
         try:
             await _cut_ended(app)
         except Exception as error:  # the database may be away: asked again in a moment
@@ -171,14 +180,19 @@ async def _cut_ended(app: web.Application) -> None:
 
 
 async def _heard(request: web.Request, board: Board, text: str) -> None:
-    """What a client may say: which conversations it follows, and that it is there."""
+    """What a client may say: which conversations it follows, where its person is, and that it is there."""
     try:
         said = decode(text)
-        wanted = [str(one) for one in said.get("ids", ())][:SUBSCRIPTIONS] if said.get("t") == "sub" else None
+        kind, ids = said.get("t"), [str(one) for one in said.get("ids", ())]
     except (msgspec.DecodeError, AttributeError, TypeError, UnicodeError):
         return
-    if wanted is not None:
-        board.viewer.follow(await _visible(request.app[DATABASE], request[SCOPE], wanted))
+    if kind == "sub":
+        board.viewer.follow(await _visible(request.app[DATABASE], request[SCOPE], ids[:SUBSCRIPTIONS]))
+    elif kind == "at":
+        async with request.app[DATABASE].connection() as connection:
+            with suppress(NotFound):
+                row = await conversation.find(connection, ids[0] if ids else "", request[SCOPE])
+                request.app[PRESENCE].say(board, request[ACCOUNT], row, str(said.get("st")))
 
 
 async def _visible(database: Database, scope: access.Scope, references: list[str]) -> frozenset[int]:

@@ -6,6 +6,7 @@ import { allowDragging } from "./drag.js";
 import { icon, make, parse, parsePage } from "./fragment.js";
 import { Keys } from "./keys.js";
 import { Places } from "./place.js";
+import * as presence from "./presence.js";
 import { hear, say } from "./say.js";
 import { Selection } from "./select.js";
 import { Live } from "./socket.js";
@@ -54,9 +55,11 @@ export const live = new Live(root.dataset.epoch, Number(root.dataset.position), 
       else enqueue(entry);
     }
   },
+  presence: presence.hear,
   reset,
   state(name) {
     showConnection(name);
+    if (!["live", "catching"].includes(name)) presence.forget();
     if (name === "live") flushQueue();
   },
 });
@@ -73,6 +76,7 @@ function enqueue(entry) {
 function tidy() {
   keys.tidy();
   selection.tidy();
+  presence.drawAll();
 }
 
 const isOwn = (id) => performance.now() - (own.get(id) ?? -Infinity) < OWN;
@@ -107,8 +111,7 @@ function take(entry) {
 
 /** Out of sight: at once, also under somebody's eyes, and without a trace. */
 function lose(id) {
-  const card = places.card(id);
-  if (card?.contains(document.activeElement)) say(t("board.gone", { title: card.querySelector("h3").textContent.trim() }));
+  if (places.card(id)?.contains(document.activeElement)) say(t("board.gone"));
   places.put(id, null, null, { own: true });
 }
 

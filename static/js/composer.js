@@ -1,16 +1,19 @@
-// The composer: an answer or a note, kept on this computer while it is typed, sent once, with a warning when the
-// conversation changed in between.
+// The composer: an answer or a note, kept while it is typed, sent once, with a warning when the conversation changed in
+// between or when the text seems to hold what should not go out. A draft stays on this computer until the server has it.
 
 import { isOnline } from "./connection.js";
 import { make } from "./fragment.js";
+import { guard } from "./guard.js";
 import { alarm, say } from "./say.js";
 import { clock } from "./time.js";
 import { t } from "./words.js";
 
 const KEEP = 400; // milliseconds after the last key
 const OLD = 14 * 86_400_000; // milliseconds after which a draft is forgotten
+const PARTING = 20_000; // characters that a browser still sends while the page goes away
 const PREFIX = "newsroom.draft.";
 let reference = "";
+let pushed = Promise.resolve(); // one after the other: an older text never comes last
 let began = false; // whether something was typed since the page came
 
 /** Bring the composer of a conversation to life. */
@@ -67,22 +70,39 @@ function prepare(form) {
   const kind = form.dataset.compose;
   const text = form.elements.text;
   const draft = read(kind);
-  if (draft && !text.value) {
-    text.value = draft.text;
+  const newer = draft && draft.at / 1000 > Number(text.dataset.kept ?? 0);
+  if (newer) text.value = draft.text;
+  if (text.value) {
     tell(kind, t("compose.draft_back"));
     began = true;
   }
+  if (newer) push(kind, text);
+  else localStorage.removeItem(name(kind));
   let timer = 0;
   text.addEventListener("input", () => {
     began = true;
+    keep(kind, text.value);
     clearTimeout(timer);
-    timer = setTimeout(() => keep(kind, text.value), KEEP);
+    timer = setTimeout(() => push(kind, text), KEEP);
   });
-  addEventListener("pagehide", () => keep(kind, text.value));
+  addEventListener("pagehide", () => localStorage.getItem(name(kind)) !== null && push(kind, text));
+  if (kind === "answer") guard(form), countFiles(form);
   form.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.preventDefault(), form.requestSubmit();
   });
   form.addEventListener("submit", (event) => send(event, form, kind));
+}
+
+/** The button for attachments says how many there are, and their names when one points at it. */
+function countFiles(form) {
+  const input = form.elements.files;
+  const show = () => {
+    const names = [...input.files].map((file) => file.name);
+    form.querySelector("#files-n").textContent = names.length ? t("compose.files_n", { n: names.length }) : t("compose.files");
+    form.querySelector(".attach").title = names.join(", ");
+  };
+  input?.addEventListener("change", show);
+  if (input) form.addEventListener("reset", () => setTimeout(show));
 }
 
 /** Everybody in the last message also gets the answer, when the writer says so. */
@@ -97,6 +117,7 @@ function others(box) {
 }
 
 async function send(event, form, kind) {
+  if (event.defaultPrevented) return;
   event.preventDefault();
   if (form.dataset.busy) return;
   if (!isOnline()) return alarm(t("say.failed"));
@@ -118,10 +139,11 @@ function sent(form, kind) {
   form.reset();
   form.elements.text.value = "";
   form.elements.client_id.value = crypto.randomUUID().replaceAll("-", "").slice(0, 24);
+  form.elements.text.dispatchEvent(new CustomEvent("emptied"));
   began = false;
   document.getElementById("changed").hidden = true;
   localStorage.removeItem(name(kind));
-  tell(kind, "");
+  push(kind, form.elements.text); // what was under way when it was sent does not come back
   say(t(kind === "answer" ? "say.sent" : "say.done"));
 }
 
@@ -135,11 +157,23 @@ function refused(form, error, status, told) {
 
 const name = (kind) => `${PREFIX}${reference}.${kind}`;
 
+/** On this computer, at once: the line or the server may be away. */
 function keep(kind, text) {
-  if (!began) return;
-  if (!text.trim()) return localStorage.removeItem(name(kind));
   localStorage.setItem(name(kind), JSON.stringify({ text, at: Date.now() }));
-  tell(kind, t("compose.saved", { time: clock() }));
+}
+
+/** On the server: the draft is there on another computer too. */
+function push(kind, field) {
+  pushed = pushed.then(() => hand(kind, field));
+}
+
+async function hand(kind, field) {
+  const text = field.value;
+  const answer = await fetch(`/gesprek/${reference}/concept`, { method: "POST", body: new URLSearchParams({ kind, text }), headers: { Accept: "application/json" }, keepalive: text.length < PARTING }).catch(() => null);
+  if (field.value !== text) return; // the next push has it
+  if (answer?.ok) localStorage.removeItem(name(kind));
+  if (text) tell(kind, t(answer?.ok ? "compose.kept" : "compose.saved", { time: clock() }));
+  else tell(kind, "");
 }
 
 function read(kind) {

@@ -1,10 +1,11 @@
 // A conversation: its thread grows, its head stays true, and what is typed is never lost.
 
 import { key, own, remember } from "./act.js";
-import { follow } from "./board.js";
+import { follow, live } from "./board.js";
 import { startComposer, typedSince } from "./composer.js";
 import { isTaken, singleKeys } from "./keys.js";
 import { make, parse, parsePage } from "./fragment.js";
+import { beHere } from "./presence.js";
 import { alarm, say } from "./say.js";
 import * as time from "./time.js";
 import { t } from "./words.js";
@@ -20,6 +21,7 @@ let timer = 0;
 thread.scrollTop = thread.scrollHeight;
 startComposer(reference);
 follow(heard);
+beHere(live, reference);
 document.addEventListener("submit", submitted);
 document.addEventListener("keydown", pressed);
 document.addEventListener("click", clicked);
@@ -138,8 +140,8 @@ function bringBack(message) {
 
 async function asAction(data) {
   let [verb, id] = [data.get("verb"), data.get("id")];
-  const named = data.get("do");
-  if (named) [verb, id] = named.split(" ");
+  const button = data.get("do");
+  if (button) [verb, id] = button.split(" ");
   const args = Object.fromEntries([...data].filter(([name]) => !["verb", "id", "key", "back", "do", "label", "had"].includes(name)));
   if (verb === "label") {
     const [chosen, had] = ["label", "had"].map((name) => data.getAll(name).map(Number));

@@ -115,6 +115,7 @@ export class Keys {
     const at = cards.indexOf(card);
     const next = cards[Math.min(Math.max(at + down, 0), cards.length - 1)];
     if (down && extend) this.selection.toggle(next, true);
+    if (down && next === card && this.places.root.matches(".as-list")) return this.go(this.list(names[names.indexOf(here) + down] ?? here).at(down > 0 ? 0 : -1));
     if (down) return this.go(next);
     const other = this.list(names[Math.min(Math.max(names.indexOf(here) + sideways, 0), names.length - 1)]);
     if (other !== cards) this.go(other[Math.min(at, other.length - 1)]);

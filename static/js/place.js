@@ -113,7 +113,7 @@ export class Places {
 
   /** Somebody is in this column, or it is scrolled: nothing appears above what they see. */
   busy(list) {
-    return list.scrollTop > 0 || list.contains(document.activeElement) || (matchMedia("(hover: hover)").matches && list.matches(":hover"));
+    return list.scrollTop > 0 || this.root.scrollTop > 0 || list.contains(document.activeElement) || (matchMedia("(hover: hover)").matches && list.matches(":hover"));
   }
 
   held(card) {
@@ -243,6 +243,8 @@ export class Places {
 
 /** What the browser put on the old elements stays on the new ones. */
 function copyState(old, young) {
+  const here = old.querySelector(".here");
+  young.querySelector(".here")?.replaceChildren(...[...(here?.childNodes ?? [])].map((one) => one.cloneNode(true)));
   const tabbed = old.querySelectorAll("a, button");
   for (const node of young.querySelectorAll("a, button")) {
     const twin = [...tabbed].find((one) => one.className === node.className);

@@ -13,7 +13,7 @@ const COME_BACK = 4408;
 export class Live {
   /**
    * `position` is where the page stands, `follows` the conversations whose thread it shows; `on` has batch(frame),
-   * reset() and state(name).
+   * presence(frame), reset() and state(name).
    */
   constructor(epoch, position, follows, on) {
     this.epoch = epoch;
@@ -53,6 +53,7 @@ export class Live {
       this.database = frame.db !== false;
       setNow(frame.now);
       if (this.stale) this.reset();
+      else this.say();
     } else if (frame.t === "b") {
       if (frame.from > this.position) return this.reset();
       this.position = frame.to;
@@ -61,12 +62,20 @@ export class Live {
     } else if (frame.t === "p") {
       this.head = frame.head;
       setNow(frame.now);
+    } else if (frame.t === "pr") {
+      this.on.presence(frame);
     } else if (frame.t === "db") {
       this.database = frame.ok;
     } else if (frame.t === "reset") {
       this.reset();
     }
     this.look();
+  }
+
+  /** Where this person is, {ids, st}: said again whenever the socket opens. */
+  say(place = this.place) {
+    this.place = place;
+    if (place && this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ t: "at", ...place }));
   }
 
   /** The page is fetched again, and the socket begins anew at its position. */

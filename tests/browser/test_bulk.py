@@ -95,3 +95,30 @@ async def test_on_a_phone_cards_are_ticked_by_finger(place, sign_in):
     await page.locator('[data-bulk="claim"]').tap()
     await until(lambda: gone_or(page, wanted, "open"), "taken")
     assert await page.locator("#bulk").is_hidden() and await page.locator("#filters").is_visible()
+
+
+async def test_the_list_is_in_the_address_stays_with_the_filter_and_is_walked_as_one(place, sign_in):
+    page = await sign_in("Sanne Vos")
+    await page.get_by_role("link", name="Lijst", exact=True).click()
+    await page.wait_for_url("**vorm=lijst")
+    await live(page)
+    await page.locator('[data-field="priorities"] summary').click()
+    await page.get_by_label("Spoed").check()
+    await page.locator('[data-field="priorities"] .btn').click()
+    await page.wait_for_url("**vorm=lijst*prioriteit=3*")
+    await live(page)
+    await page.locator(".views a").nth(1).click()
+    await page.wait_for_url("**wie=0*vorm=lijst")
+    assert await page.locator("#board.as-list").count()
+    await page.goto(place.url + "/bord?vorm=lijst")
+    await live(page)
+    columns = []
+    await page.keyboard.press("ArrowDown")
+    for _ in range(12):
+        await page.keyboard.press("ArrowDown")
+        columns.append(await page.evaluate("document.activeElement.closest('[data-column]').dataset.column"))
+    assert {"new", "open", "department"} >= set(columns) and "open" in columns
+    tops = await page.evaluate("[...document.querySelectorAll('#board article')].map(one => one.offsetHeight)")
+    assert max(tops) <= 62, "one line a conversation"
+    await place.act("Joris Bos", place.references["Omgevallen"], triage.claim)
+    await until(lambda: gone_or(page, place.references["Omgevallen"], "open"), "live here too")

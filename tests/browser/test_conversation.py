@@ -141,13 +141,85 @@ async def test_a_draft_stays_with_its_conversation_and_its_kind(place, sign_in):
     await page.locator("#text").fill("Half een zin")
     await page.locator("#tab-note").click()
     await page.locator("#note-text").fill("Alleen voor ons")
-    await until(lambda: page.evaluate("Object.keys(localStorage).length === 2"), "kept")
+    for kind in ("answer", "note"):
+        await until(lambda kind=kind: kept(page, kind), "kept")
+    assert 0 == await page.evaluate("localStorage.length")
     await page.goto(f"{place.url}/gesprek/{place.references['Waarom']}")
     assert ["", ""] == [await page.locator(field).input_value() for field in ("#text", "#note-text")]
     await page.goto(f"{place.url}/gesprek/{place.references['Klopt']}")
     await until(lambda: page.evaluate("document.getElementById('text').value"), "back")
     assert "Half een zin" == await page.locator("#text").input_value()
     assert "Alleen voor ons" == await page.locator("#note-text").input_value()
+
+
+async def kept(page, kind: str) -> bool:
+    return "Bewaard" in await page.locator(f"#saved-{kind}").text_content()
+
+
+async def test_a_draft_is_there_on_another_computer_for_its_writer_only_and_gone_when_sent(place, sign_in):
+    page = await open_conversation(place, sign_in, "Klopt")
+    await page.locator("#text").fill("Half een zin")
+    await until(lambda: kept(page, "answer"), "kept")
+    elsewhere = await open_conversation(place, sign_in, "Klopt")
+    assert "Half een zin" == await elsewhere.locator("#text").input_value()
+    other = await open_conversation(place, sign_in, "Klopt", "Sanne Vos")
+    assert "" == await other.locator("#text").input_value()
+    await page.locator("#text").fill("Een hele zin.")
+    await page.keyboard.press("Control+Enter")
+    await page.locator(".message.out", has_text="Een hele zin.").wait_for()
+    await until(lambda: no_drafts(place), "forgotten")
+
+
+async def no_drafts(place) -> bool:
+    async with place.database.connection() as connection:
+        return 0 == await connection.fetchval("select count(*) from draft")
+
+
+async def test_without_a_line_a_draft_stays_on_this_computer_and_is_handed_over_later(place, sign_in):
+    page = await open_conversation(place, sign_in, "Klopt")
+    await page.route("**/concept", lambda route: route.abort())
+    await page.locator("#text").fill("Geschreven in de trein")
+    await page.locator("#saved-answer", has_text="op deze computer").wait_for(state="attached")
+    await page.unroute("**/concept")
+    await page.reload()
+    assert "Geschreven in de trein" == await page.locator("#text").input_value()
+    await until(lambda: kept_on_server(place), "handed over")
+
+
+async def kept_on_server(place) -> bool:
+    async with place.database.connection() as connection:
+        return "Geschreven in de trein" == await connection.fetchval("select text from draft")
+
+
+GUARDED = {
+    "Uw BSN is 111222333.": ["bsn"], "Uw BSN is 111.222.333": ["bsn"], "Dossier 111222334": [],
+    "Bel 0612345678 of 030-2861000": [], "Op 20261123 om 10.42 uur": [], "IBAN NL91 ABNA 0417 1643 00": ["iban"],
+    "NL92ABNA0417164300": [], "EUR 1.112.223,33": [],
+}
+
+
+async def test_what_should_not_go_out_is_recognised_and_other_numbers_are_not(place, sign_in):
+    page = await open_conversation(place, sign_in, "Klopt")
+    source = await page.evaluate("document.querySelector('script[src*=\"conversation.js\"]').src"
+                                 ".replace('conversation.js', 'guard.js')")
+    ask = "async ([source, text, open]) => (await import(source)).found(text, open)"
+    for text, kinds in GUARDED.items():
+        assert kinds == await page.evaluate(ask, [source, text, False]), text
+    assert ["phone", "mail"] == await page.evaluate(ask, [source, "Bel 06-12345678 of mail a@b.example", True])
+
+
+async def test_an_answer_with_a_service_number_waits_until_its_writer_looked(place, sign_in):
+    page = await open_conversation(place, sign_in, "Klopt")
+    await page.locator("#text").fill("Uw nummer is 111222333.")
+    await page.keyboard.press("Control+Enter")
+    warning = page.locator(".guard:visible")
+    await warning.wait_for()
+    assert "burgerservicenummer" in await warning.inner_text()
+    assert 0 == await page.locator(".message.out", has_text="111222333").count()
+    await page.get_by_label("Ik heb het nagekeken").check()
+    await page.locator('[data-compose="answer"] .btn.p').click()
+    await page.locator(".message.out", has_text="111222333").wait_for()
+    assert await page.locator(".guard").is_hidden()
 
 
 async def test_a_note_and_a_line_reach_a_colleagues_open_conversation(place, sign_in):

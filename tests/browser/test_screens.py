@@ -16,7 +16,8 @@ from tests.browser.town import Town, town
 from tests.postgres import make_folder
 
 SCREENS = {
-    "board": "/bord", "filtered": "/bord?prioriteit=3&wie=0", "mine": "/werk", "spam": "/spam",
+    "board": "/bord", "filtered": "/bord?prioriteit=3&wie=0", "list": "/bord?vorm=lijst",
+    "mine": "/werk", "spam": "/spam",
     "search": "/zoek?q=zwembad", "found": "/zoek?q=bewoner",
     "conversation": "/gesprek/{Klopt}", "department": "/gesprek/{Bezwaar}", "closed": "/gesprek/{Openingstijden}",
 }

@@ -121,6 +121,7 @@ MATRIX = {
     "work": """
         POST /gesprek/{reference}/antwoord
         POST /gesprek/{reference}/notitie
+        POST /gesprek/{reference}/concept
         POST /gesprek/{reference}/annuleer
         POST /gesprek/{reference}/opnieuw
         POST /gesprek/{reference}/aangekomen
