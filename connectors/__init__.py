@@ -254,13 +254,14 @@ class Step:
 
 
 def option(description: str, *, label: str, group: str = "", default: Any = None, choices: Iterable[str] = (),
-           required: bool = False) -> Any:
+           required: bool = False, leads: bool = False) -> Any:
     """A field of a connector's `Settings`: the admin form, its labels and help are made from these.
 
-    `label` and `description` are Dutch; a field without `required` needs a `default`.
+    `label` and `description` are Dutch; a field without `required` needs a `default`. `leads`: it names the server
+    that credentials are sent to; with another one they must be typed again.
     """
     metadata = {"description": description, "label": label, "group": group, "choices": tuple(choices),
-                "required": required}
+                "required": required, "leads": leads}
     return field(metadata=metadata) if required else field(default=default, metadata=metadata)
 
 

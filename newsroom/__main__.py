@@ -17,6 +17,7 @@ import structlog
 
 from connectors import outbound
 from newsroom import account, app, command, link
+from newsroom.access import ROLES
 from newsroom.settings import Settings, SettingsWrong, load
 
 PROG = "newsroom"
@@ -78,44 +79,48 @@ def _runs(commands) -> None:
     one.set_defaults(run=migrate)
 
 
+def _add(commands, name: str, text: str) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+
+
 def _cares(commands) -> None:
     one = commands.add_parser("check", help="try every setting and channel and say what is wrong",
                               description="Exit code 1 when something is wrong.")
     one.add_argument("--quick", action="store_true", help="only the database and its tables")
-    one.add_argument("--language", choices=("nl", "en"), default="nl")
+    one.add_argument("--language", choices=("nl", "en"), default="nl", help="of what is found (nl)")
     one.set_defaults(run=command.check)
-    tokens = commands.add_parser("token", help="tokens for programs that deliver messages")
+    tokens = _add(commands, "token", "tokens for programs that deliver messages")
     tokens = tokens.add_subparsers(metavar="WHAT", required=True)
-    one = tokens.add_parser("add", help="make a token; it is shown once")
+    one = _add(tokens, "add", "make a token; it is shown once")
     one.add_argument("name", help="what it is for")
     one.add_argument("--channel", required=True, metavar="NAME", help="the channel it may deliver into")
     one.set_defaults(run=command.add_token)
-    one = tokens.add_parser("list", help="all tokens, without their text")
+    one = _add(tokens, "list", "all tokens, without their text")
     one.set_defaults(run=command.list_tokens)
-    one = tokens.add_parser("revoke", help="make a token worthless")
-    one.add_argument("id", type=int)
+    one = _add(tokens, "revoke", "make a token worthless")
+    one.add_argument("id", type=int, help="the number before it in `newsroom token list`")
     one.set_defaults(run=command.revoke_token)
 
 
 def _people(commands) -> None:
-    users = commands.add_parser("user", help="people who may sign in").add_subparsers(metavar="WHAT", required=True)
-    one = users.add_parser("add", help="make an account; prints a one-time link to choose a password")
-    one.add_argument("email")
+    users = _add(commands, "user", "people who may sign in").add_subparsers(metavar="WHAT", required=True)
+    one = _add(users, "add", "make an account; prints a one-time link to choose a password")
+    one.add_argument("email", help="the address to sign in with")
     one.add_argument("name", help='such as "Sanne Vos"')
-    one.add_argument("--role", action="append", default=[], dest="roles", metavar="ROLE",
-                     help="webcare, chef_dag, content_director, supervisor, analyst or admin; may be given more often")
+    one.add_argument("--role", action="append", default=[], dest="roles", metavar="ROLE", choices=ROLES,
+                     help=f"{', '.join(ROLES)}; may be given more often")
     one.set_defaults(run=command.add_user)
-    one = users.add_parser("list", help="everybody, with roles")
+    one = _add(users, "list", "everybody, with roles")
     one.set_defaults(run=command.list_users)
-    one = users.add_parser("disable", help="end somebody's access; their open work goes back to triage")
-    one.add_argument("email")
+    one = _add(users, "disable", "end somebody's access; their open work goes back to triage")
+    one.add_argument("email", help="as `newsroom user list` shows it")
     one.set_defaults(run=command.disable_user)
 
 
 def _channels(commands) -> None:
-    channels = commands.add_parser("channel", help="mailboxes, forms and other channels")
+    channels = _add(commands, "channel", "mailboxes, forms and other channels")
     channels = channels.add_subparsers(metavar="WHAT", required=True)
-    one = channels.add_parser("add", help="make a channel and test its settings")
+    one = _add(channels, "add", "make a channel and test its settings; what is missing or does not fit is told")
     one.add_argument("kind", help="email, web_form or another installed connector")
     one.add_argument("name", help='as on the board, such as "E-mail info@"')
     one.add_argument("--set", action="append", default=[], dest="values", metavar="FIELD=VALUE",
@@ -123,24 +128,24 @@ def _channels(commands) -> None:
     one.add_argument("--mode", choices=("reading", "live", "paused"), default="reading",
                      help="reading: it reads along and sends nothing (default)")
     one.set_defaults(run=command.add_channel)
-    one = channels.add_parser("list", help="all channels with their health")
+    one = _add(channels, "list", "all channels with their health")
     one.set_defaults(run=command.list_channels)
     for name, run, text in (("check", command.check_channel, "try a channel's settings step by step"),
                             ("pause", command.pause_channel, "stop reading and sending; nothing is lost")):
-        one = channels.add_parser(name, help=text)
-        one.add_argument("name")
+        one = _add(channels, name, text)
+        one.add_argument("name", help="as `newsroom channel list` shows it")
         one.set_defaults(run=run)
 
 
 def _mail(commands) -> None:
-    mail = commands.add_parser("mail", help="mail in files").add_subparsers(metavar="WHAT", required=True)
-    one = mail.add_parser("show", help="how mails are read, one JSON object a line")
-    one.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    mail = _add(commands, "mail", "mail in files").add_subparsers(metavar="WHAT", required=True)
+    one = _add(mail, "show", "how mails are read, one JSON object a line; never stops at a bad one")
+    one.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a mail as it came (.eml)")
     one.add_argument("--json", action="store_true", help="as JSON; the only form there is")
     one.set_defaults(run=command.show_mail)
-    one = mail.add_parser("import", help="bring in old mail as closed history; safe to repeat")
+    one = _add(mail, "import", "bring in old mail as closed history; safe to repeat")
     one.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="mail files, folders (also Maildir) or mbox")
-    one.add_argument("--channel", required=True, metavar="NAME")
+    one.add_argument("--channel", required=True, metavar="NAME", help="the mailbox it belongs to")
     one.set_defaults(run=command.import_mail)
 
 

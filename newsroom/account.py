@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from email.errors import MessageError
+from email.headerregistry import Address
 
 import asyncpg
 
@@ -162,6 +164,10 @@ def checked_email(email: str) -> str:
     email = email.strip()
     if len(email) > LONGEST_EMAIL or not EMAIL.fullmatch(email):
         raise Wrong("email", "wrong.email")
+    try:
+        Address(addr_spec=email)  # a letter goes to it
+    except (ValueError, MessageError) as error:
+        raise Wrong("email", "wrong.email") from error
     return email
 
 

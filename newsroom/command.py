@@ -17,7 +17,21 @@ from typing import IO
 
 from connectors import Delivery, DeliveryKey, connectors
 from connectors.email.show import show
-from newsroom import account, api_token, app, channel, checkup, database, delivery, link, option, probe, rights, secret
+from newsroom import (
+    account,
+    api_token,
+    app,
+    audit,
+    channel,
+    checkup,
+    database,
+    delivery,
+    link,
+    option,
+    probe,
+    rights,
+    secret,
+)
 from newsroom.change import By, Wrong
 from newsroom.database import Database
 from newsroom.language import text
@@ -80,6 +94,7 @@ async def add_user(settings: Settings, given: argparse.Namespace) -> None:
                 id = await account.create(connection, given.email, given.name, now)
                 await rights.set_roles(connection, id, given.roles, None, now)
                 path = await link.make(connection, "invitation", id, now)
+                await audit.record(connection, "account_made", None, "", now, whose=id, roles=sorted(given.roles))
         except account.Wrong as wrong:
             raise Failed(text("en", wrong.key)) from wrong
     print(f"{given.email}: choose a password at {ready.address}{path} (within 24 hours)")
@@ -98,7 +113,9 @@ async def disable_user(settings: Settings, given: argparse.Namespace) -> None:
         if person is None:
             raise Failed(f"there is no user {given.email}; `newsroom user list` shows who there are")
         try:
-            n = await rights.leave(connection, person.id, None, datetime.now(UTC))
+            now = datetime.now(UTC)
+            n = await rights.leave(connection, person.id, None, now)
+            await audit.record(connection, "account_changed", None, "", now, whose=person.id, disabled=True, released=n)
         except account.Wrong as wrong:
             raise Failed(text("en", wrong.key)) from wrong
     print(f"{given.email} can no longer sign in; {n} open conversations went back to triage.")

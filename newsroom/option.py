@@ -31,6 +31,7 @@ class Question:
     choices: tuple[str, ...]
     required: bool
     default: Any
+    leads: bool  # the server that credentials go to
 
 
 class Problem(NamedTuple):
@@ -50,7 +51,7 @@ def questions(settings: type) -> list[Question]:
         default = f.default_factory() if f.default_factory is not MISSING else \
             "" if f.default is MISSING else f.default
         found.append(Question(f.name, about["label"], about["description"], about["group"], KINDS[name],
-                              about["choices"], about["required"], default))
+                              about["choices"], about["required"], default, about["leads"]))
     return found
 
 

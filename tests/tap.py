@@ -18,7 +18,7 @@ PASSWORD = "correct-horse-battery"
 class Settings:
     """As of a mailbox, with one of each kind."""
 
-    address: str = option("Het adres van de kraan.", label="Adres", group="Algemeen", required=True)
+    address: str = option("Het adres van de kraan.", label="Adres", group="Algemeen", required=True, leads=True)
     port: int = option("Meestal 993.", label="Poort", group="Ontvangen", default=993)
     security: str = option("Kies TLS.", label="Beveiliging", group="Ontvangen", default="tls", choices=("tls", "none"))
     password: Secret = option("Van de kraan.", label="Wachtwoord", group="Ontvangen", required=True)

@@ -79,7 +79,8 @@ async def test_a_hash_of_old_costs_is_made_again(db):
 
 
 @pytest.mark.parametrize("email", ["", "noor", "noor@", "@x.example", "a b@x.example", "a@x.example\nBcc: b@x.example",
-                                   "a@b@c.example", "<a@x.example>", "a@" + "x" * 250 + ".example"])
+                                   "a@b@c.example", "<a@x.example>", "a@" + "x" * 250 + ".example",
+                                   "a..b@x.example", "jörg@x.example", "a@b..example"])
 async def test_an_address_that_could_do_harm_is_refused(db, email):
     async with db.transaction() as connection:
         with pytest.raises(Wrong) as wrong:

@@ -23,7 +23,7 @@ class Settings:
                                label="Naam van de afzender", group="Algemeen", default="")
 
     imap_host: str = option("Bijvoorbeeld outlook.office365.com of imap.gmail.com.",
-                            label="Server", group=_IN, required=True)
+                            label="Server", group=_IN, required=True, leads=True)
     imap_port: int = option("Meestal 993 bij TLS en 143 bij STARTTLS.", label="Poort", group=_IN, default=993)
     imap_security: str = option("Zonder beveiliging mag alleen op deze computer zelf.", label="Beveiliging",
                                 group=_IN, default="tls", choices=_SECURITY)
@@ -37,7 +37,7 @@ class Settings:
                              "als afgeronde geschiedenis.", label="Begin zoveel dagen terug", group=_IN, default=0)
 
     smtp_host: str = option("Bijvoorbeeld smtp.office365.com of smtp.gmail.com.",
-                            label="Server", group=_OUT, required=True)
+                            label="Server", group=_OUT, required=True, leads=True)
     smtp_port: int = option("Meestal 587 bij STARTTLS en 465 bij TLS.", label="Poort", group=_OUT, default=587)
     smtp_security: str = option("Zonder beveiliging mag alleen op deze computer zelf.", label="Beveiliging",
                                 group=_OUT, default="starttls", choices=_SECURITY)
@@ -60,7 +60,7 @@ class Settings:
                                "bij Kanalen hoeveel dagen het nog geldig is.", label="Geheim geldig tot",
                                group=_SIGN_IN, default="")
     token_url: str = option("Leeg: het adres van Microsoft of Google.", label="Adres voor tokens", group=_SIGN_IN,
-                            default="")
+                            default="", leads=True)
 
     authserv_id: str = option("De naam die uw mailserver in Authentication-Results zet. Alleen die uitslag telt.",
                               label="Naam van de controlerende server", group=_MORE, default="")

@@ -15,7 +15,7 @@ class Settings:
     """One account on one server."""
 
     server: str = option("Het adres van de server, bijvoorbeeld https://social.overheid.nl.", label="Server",
-                         group="Algemeen", required=True)
+                         group="Algemeen", required=True, leads=True)
     token: Secret = option("Maak bij Mastodon onder Voorkeuren, Ontwikkeling een toepassing met de rechten read, "
                            "write:statuses en write:media. Neem het toegangstoken hier over.", label="Toegangstoken",
                            group="Algemeen", default=Secret(""))

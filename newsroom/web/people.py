@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
@@ -14,12 +13,11 @@ from newsroom.account import Account
 from newsroom.change import By, Wrong, note
 from newsroom.web import fields
 from newsroom.web.keys import ACCOUNT, ADDRESS, BELL, DATABASE, SESSION, SETTINGS, log, now
-from newsroom.web.profile import prove
+from newsroom.web.profile import must_prove, prove_again
 from newsroom.web.render import page, say
 from newsroom.web.routes import Routes
 from newsroom.web.visitor import set_cookie
 
-FRESH = timedelta(minutes=15)  # this soon after signing in, the own password is not asked again
 LONGEST_LABEL = 40  # characters of a role's own name
 
 
@@ -51,7 +49,7 @@ async def invite(request: web.Request) -> web.StreamResponse:
     form = await fields.read(request)
     roles, teams = form.texts("roles"), form.numbers("teams")
     try:
-        await _prove(request, form)
+        await prove_again(request, form)
         async with request.app[DATABASE].transaction() as connection:
             id = await account.create(connection, form.text("email"), form.text("name"), now(request),
                                       request[ACCOUNT].language)
@@ -76,7 +74,7 @@ async def change(request: web.Request) -> web.StreamResponse:
     own = request[SESSION].token_hash if person.id == request[ACCOUNT].id else None
     roles, teams, token = form.texts("roles"), form.numbers("teams"), ""
     try:
-        await _prove(request, form)
+        await prove_again(request, form)
         async with request.app[DATABASE].transaction() as connection:
             at, by = now(request), request[ACCOUNT].id
             changed = await rights.set_roles(connection, person.id, roles, by, at, keep=own)
@@ -97,7 +95,7 @@ async def send_link(request: web.Request) -> web.Response:
     """A new invitation, or a link for a new password."""
     person, form = await _person(request), await fields.read(request)
     try:
-        await _prove(request, form)
+        await prove_again(request, form)
     except Wrong as wrong:
         return await _form(request, "people/one.html", {}, wrong, person=person, roles=person.roles,
                            teams=person.teams)
@@ -108,7 +106,7 @@ async def disable(request: web.Request) -> web.StreamResponse:
     """Somebody leaves: open work goes back to triage."""
     person, form = await _person(request), await fields.read(request)
     try:
-        await _prove(request, form)
+        await prove_again(request, form)
         if person.id == request[ACCOUNT].id:
             raise Wrong("disabled", "wrong.disable_yourself")
         async with request.app[DATABASE].transaction() as connection:
@@ -124,7 +122,7 @@ async def enable(request: web.Request) -> web.StreamResponse:
     """Somebody comes back."""
     person, form = await _person(request), await fields.read(request)
     try:
-        await _prove(request, form)
+        await prove_again(request, form)
     except Wrong as wrong:
         return await _form(request, "people/one.html", {}, wrong, person=person, roles=person.roles,
                            teams=person.teams)
@@ -166,7 +164,7 @@ async def _form(request: web.Request, template: str, values: Mapping[str, str], 
     problems = {wrong.field: wrong.key} if wrong else {}
     saved = request.query.get("saved", "")
     return page(request, template, 422 if wrong else 200, values=values, problems=problems, all_teams=teams,
-                all_roles=ROLES, labels=_labels(request, own), ask_password=_must_prove(request),
+                all_roles=ROLES, labels=_labels(request, own), ask_password=must_prove(request),
                 saved=saved if saved in ("rights", "disabled", "enabled") else "", **more)
 
 
@@ -180,16 +178,6 @@ async def _person(request: web.Request) -> Account:
     if person is None:
         raise web.HTTPNotFound
     return person
-
-
-def _must_prove(request: web.Request) -> bool:
-    """Rights and links open other people's work: somebody at an unlocked desk does not get them."""
-    return request[ACCOUNT].has_password and request[SESSION].created_at < now(request) - FRESH
-
-
-async def _prove(request: web.Request, form: fields.Fields) -> None:
-    if _must_prove(request):
-        await prove(request, form.text("own_password"), "own_password")
 
 
 async def _give_link(request: web.Request, account_id: int) -> web.Response:

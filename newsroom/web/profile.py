@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 
 from aiohttp import web
 
@@ -17,6 +18,7 @@ from newsroom.web.render import page
 from newsroom.web.routes import Routes
 from newsroom.web.visitor import set_cookie
 
+FRESH = timedelta(minutes=15)  # this soon after signing in, the own password is not asked again
 BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrom", "Chrome"), ("Safari", "Safari"))
 SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"),
            ("Mac OS", "macOS"), ("Linux", "Linux"))
@@ -92,6 +94,17 @@ async def prove(request: web.Request, given: str, field: str = "current") -> Non
     if not await account.proves(request.app[DATABASE], person.id, given):
         raise Wrong(field, "wrong.own_password")
     await tries.right(request, person.email)
+
+
+def must_prove(request: web.Request) -> bool:
+    """Rights, links and channels open other people's work: somebody at an unlocked desk does not get them."""
+    return request[ACCOUNT].has_password and request[SESSION].created_at < now(request) - FRESH
+
+
+async def prove_again(request: web.Request, form: fields.Fields) -> None:
+    """The own password, some time after signing in. Raises `Wrong`."""
+    if must_prove(request):
+        await prove(request, form.text("own_password"), "own_password")
 
 
 async def _profile(request: web.Request, problems: Mapping[str, str] | None = None,

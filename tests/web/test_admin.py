@@ -8,11 +8,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from connectors import Secret, Step
-from newsroom import calendar, channel, event, language, logbook
+from newsroom import calendar, channel, event, language, logbook, password
 from newsroom.logbook import Filter
 from newsroom.web.keys import CHANNELS
 from tests.house import add_team
-from tests.tap import KINDS, PASSWORD, WELLS
+from tests.tap import KINDS, PASSWORD, WELLS, Well
 from tests.test_channel import KEYS, whole_database
 from tests.web.beheer import ADDRESS, NEW, PAGES, beheer, one_of_each
 
@@ -112,6 +112,34 @@ async def test_it_can_be_kept_all_the_same_and_is_paused_then(db, bas):
     async with db.connection() as connection:
         row, = await channel.every(connection)
     assert ("paused", "down", "Geen antwoord.") == (row.mode, row.health, row.health_cause)
+
+
+async def test_a_kept_password_never_goes_to_another_server(db, bas):
+    """An administrator may change the server, and must not get the mailbox's password that way."""
+    await bas.send("/beheer/kanalen/nieuw/tap", NEW)
+    elsewhere = WELLS.setdefault("mine@evil.example", Well())
+    await bas.send("/beheer/kanalen/1", {**NEW, "s-address": "mine@evil.example", "s-password": ""})
+    assert 422 == bas.status and 1 == len(bas.problems) and "opnieuw in" in bas.problems[0]
+    assert [] == elsewhere.passwords
+    await bas.send("/beheer/kanalen/1", {**NEW, "s-address": "mine@evil.example", "s-password": "another-password"})
+    assert 303 == bas.status and ["another-password"] == elsewhere.passwords
+
+
+async def test_other_credentials_need_the_administrators_own_password(db, bas):
+    """Somebody at a desk that was left unlocked changes no connection; a name they may."""
+    await bas.send("/beheer/kanalen/nieuw/tap", NEW)
+    own = await password.hash("vier losse woorden op een rij")
+    async with db.transaction() as connection:
+        await connection.execute("update account set password_hash = $1", own)
+        await connection.execute("update session set created_at = created_at - interval '16 minutes'")
+    await bas.send("/beheer/kanalen/1", {**NEW, "name": "Anders", "s-password": ""})
+    assert 303 == bas.status
+    for given, status in (("", 422), ("iets anders dan het is", 422), ("vier losse woorden op een rij", 303)):
+        await bas.send("/beheer/kanalen/1", {**NEW, "s-password": "a-newer-password", "own_password": given})
+        assert status == bas.status and "a-newer-password" not in bas.text
+    async with db.connection() as connection:
+        row = await channel.get(connection, 1)
+    assert "a-newer-password" == channel.settings_of(row, KEYS, KINDS["tap"]).password.reveal()
 
 
 async def test_a_name_can_change_while_the_server_is_away(db, bas):
@@ -225,7 +253,7 @@ async def test_a_live_channel_proves_its_reply_address_when_it_is_tested(db, bas
     await bas.send("/beheer/kanalen/1", {**NEW, "s-password": "", "mode": "live"})
     await bas.send("/beheer/kanalen/1/test")
     assert "Antwoordadres werkt" in bas.words and (ADDRESS.lower(), True) == await proved()
-    await bas.send("/beheer/kanalen/1", {**NEW, "s-password": "", "mode": "live", "s-address": "x" + ADDRESS})
+    await bas.send("/beheer/kanalen/1", {**NEW, "mode": "live", "s-address": "x" + ADDRESS})
     assert not (await proved())[1]  # another address is another proof
 
 

@@ -12,7 +12,7 @@ from aiosmtpd.smtp import SMTP
 from newsroom import account
 from newsroom.event import since
 from newsroom.web import application
-from newsroom.web.people import FRESH
+from newsroom.web.profile import FRESH
 from tests.house import add_team
 from tests.web.site import START, Clock, site
 from tests.web.staff import PASSWORD, Browser, add_person, enter, link_for

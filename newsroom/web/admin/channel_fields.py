@@ -108,10 +108,15 @@ def read(request: web.Request, form: Fields, old: Channel, kind: type[Connector]
          teams: Sequence[Team], calendars: Sequence[Calendar]) -> Typed:
     """What the form asks for, with every problem at once."""
     targets, problems = target_fields.read(request, form)
-    given = {question.name: form.text(SETTING + question.name) for question in option.questions(kind.Settings)}
+    asked = option.questions(kind.Settings)
+    given = {question.name: form.text(SETTING + question.name) for question in asked}
     forget = [name for name in given if form.on(FORGET + name)]
     settings, secrets, wrong = option.read(kind.Settings, given, frozenset(marks) - set(forget))
     problems = [problem(request, SETTING + one.field, one.key, **one.values) for one in wrong] + problems
+    if old.id and any(one.leads and settings.get(one.name) != old.settings.get(one.name) for one in asked):
+        # whoever may change the server must not get the password that is kept sent to a server of their own
+        problems += [problem(request, SETTING + one.name, "wrong.retype", one.label, label=one.label) for one in asked
+                     if one.name in marks and one.name not in (*secrets, *forget)]
     team, hours, mode = form.text("team"), form.text("hours"), form.text("mode")
     for name, value, allowed in (("team", team, {str(one.id) for one in teams}),
                                  ("hours", hours, {str(one.id) for one in calendars})):

@@ -22,7 +22,8 @@ from newsroom.web.admin import channel_fields, target_fields
 from newsroom.web.admin.channel_fields import Filled, Typed
 from newsroom.web.admin.frame import ID, PATH, by, done, notice, problem
 from newsroom.web.keys import CHANNELS, DATABASE, SETTINGS, now
-from newsroom.web.render import page
+from newsroom.web.profile import must_prove, prove_again
+from newsroom.web.render import page, say
 from newsroom.web.routes import Routes
 
 BLANK = Channel(0, "", "", mode="live")
@@ -76,6 +77,11 @@ async def save(request: web.Request) -> web.StreamResponse:
     async with request.app[DATABASE].snapshot() as connection:
         opened = await _open(request, connection)
     typed = channel_fields.read(request, form, opened.row, opened.kind, opened.marks, opened.teams, opened.calendars)
+    if not typed.problems and typed.connects_otherwise(opened.row):
+        try:
+            await prove_again(request, form)
+        except Wrong as wrong:
+            typed = replace(typed, problems=[problem(request, wrong.field, wrong.key, say(request, "password.own"))])
     if typed.problems:
         return _page(request, opened, channel_fields.refill(opened.filled, form), typed)
     pause = form.text("do") == "pause"
@@ -182,7 +188,7 @@ def _page(request: web.Request, opened: Opened, filled: Filled, typed: Typed | N
                 teams=opened.teams, calendars=opened.calendars, people=opened.people, problems=problems, failed=failed,
                 steps=shown, fresh=bool(steps), tested_at=_tested_at(row), changes=changes, ict=ict,
                 units=target_fields.UNITS, notice=notice(request, SAVED), modes=channel.MODES,
-                general=channel_fields.GENERAL, push=push)
+                ask_password=must_prove(request), general=channel_fields.GENERAL, push=push)
 
 
 def _names(opened: Opened) -> dict[str, dict[str, str]]:
