@@ -162,9 +162,21 @@ async def serve(settings: Settings, given: argparse.Namespace) -> None:
 
 async def demo(settings: Settings, given: argparse.Namespace) -> None:
     """Run Voorbeeldstad, in a database of its own."""
-    async with app.demo(settings, given.speed) as (house, path):
+    async with app.demo(settings, given.speed, Progress("Voorbeeldstad, six weeks of messages")) as (house, path):
         print(f"Voorbeeldstad: {house.settings.address}{path}", flush=True)
         await _until_stopped(house)
+
+
+class Progress:
+    """Prints how far something is, at each tenth."""
+
+    def __init__(self, what: str):
+        self._what, self._told = what, 0
+
+    def __call__(self, share: float) -> None:
+        if int(share * 10) > self._told:
+            self._told = int(share * 10)
+            print(f"{self._what}: {self._told * 10} %", flush=True)
 
 
 async def migrate(settings: Settings, given: argparse.Namespace) -> None:

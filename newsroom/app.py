@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -78,15 +78,16 @@ async def database(settings: Settings) -> AsyncIterator[Settings]:
 
 
 @asynccontextmanager
-async def demo(settings: Settings, speed: float) -> AsyncIterator[tuple[House, str]]:
+async def demo(settings: Settings, speed: float,
+               tell: Callable[[float], None] = lambda share: None) -> AsyncIterator[tuple[House, str]]:
     """Voorbeeldstad while it runs, with the path of a link that signs in as its chef dag. Always in an embedded
-    database of its own: the real one is never touched."""
+    database of its own: the real one is never touched. `tell` hears how far its first loading is, 0 to 1."""
     apart = replace(settings, data=settings.data / "demo", database_url="", owner_database_url="",
                     listen_database_url="", redis_url="", secret_key_file=None, organisation="Voorbeeldstad")
     async with database(apart) as ready, run(ready, kinds=demo_town.demo_kinds()) as house:
         now = datetime.now(UTC)
         house.site[RENDER].mark_demo()
-        await demo_town.load(house.database, house.keys.signing_key("reply"), now)
+        await demo_town.load(house.database, house.keys.signing_key("reply"), now, tell)
         async with house.database.transaction() as connection:
             chef = next(one for one in await account.everyone(connection) if "chef_dag" in one.roles)
             path = await link.make(connection, "start", chef.id, now)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
+from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -15,6 +17,7 @@ from newsroom import access, account, board, database, demo, event, setting
 from newsroom.board import Filter
 from newsroom.demo import mailbox, post, stream
 from newsroom.demo.moment import Moments
+from newsroom.demo.past import ABOUT, DAY, ZONE, Past, past
 from newsroom.demo.script import read, scripts
 from newsroom.hours import Block, Hours
 from newsroom.intake import Intake
@@ -56,11 +59,11 @@ async def see(db, name: str, at: datetime) -> board.Board:
 
 
 async def test_the_board_is_filled_and_its_counts_are_true(db):
-    loaded = await demo.load(db, SECRET, AT)
+    loaded = await demo.load(db, SECRET, AT, weeks=False)
     states = {row["state"]: row["n"] for row in await fetch(
         db, "select state, count(*) as n from conversation where state <> 'closed' or closed_at >= $1"
             " group by state", datetime(2026, 11, 22, 23, tzinfo=UTC))}
-    assert COLUMNS | {"spam": 1, "merged": 1} == states
+    assert COLUMNS | {"spam": 1} == states
     assert 100 < loaded.deliveries < 130
     async with db.connection() as connection:
         assert [] == await board.recount(connection)
@@ -73,7 +76,7 @@ async def test_the_board_is_filled_and_its_counts_are_true(db):
 
 @pytest.mark.parametrize("at", MOMENTS)
 async def test_the_board_is_alive_at_any_moment(db, at):
-    await demo.load(db, SECRET, at)
+    await demo.load(db, SECRET, at, weeks=False)
     seen = await see(db, "Els van Leeuwen", at)
     assert COLUMNS == seen.counts
     assert seen.tiles["late"] >= 3 and seen.tiles["soon"] >= 3
@@ -83,21 +86,21 @@ async def test_the_board_is_alive_at_any_moment(db, at):
 
 
 async def test_loading_again_or_beside_a_real_municipality_does_nothing(db):
-    assert (await demo.load(db, SECRET, AT)).fresh
+    assert (await demo.load(db, SECRET, AT, weeks=False)).fresh
     before = await fetch(db, "select max(id) as newest, count(*) as n from event")
-    assert not (await demo.load(db, SECRET, AT)).fresh
+    assert not (await demo.load(db, SECRET, AT, weeks=False)).fresh
     assert before == await fetch(db, "select max(id) as newest, count(*) as n from event")
 
 
 async def test_two_at_once_load_once(db):
-    loaded = await asyncio.gather(*(demo.load(db, SECRET, AT) for _ in range(2)))
+    loaded = await asyncio.gather(*(demo.load(db, SECRET, AT, weeks=False) for _ in range(2)))
     assert [False, True] == sorted(one.fresh for one in loaded)
 
 
 async def test_a_real_municipality_is_left_alone(db):
     async with db.transaction() as connection:
         await account.create(connection, "a@gemeente.example", "Anna", AT)
-    assert not (await demo.load(db, SECRET, AT)).fresh
+    assert not (await demo.load(db, SECRET, AT, weeks=False)).fresh
     assert [] == await fetch(db, "select id from channel")
 
 
@@ -116,7 +119,9 @@ async def test_special_cases_are_there(town):
               " count(*) filter (where visibility like 'team:%') as walled,"
               " count(*) filter (where problem = 'unreadable') as unreadable,"
               " count(*) filter (where problem = 'bounced') as bounced,"
-              " count(*) filter (where suggestion is not null) as suggested from conversation")
+              " count(*) filter (where suggestion is not null) as suggested from conversation"
+              " where id not in (select m.conversation_id from message m join delivery d on d.id = m.delivery_id"
+              " where d.key like 'demo/past/%')")
     assert {"sealed": 1, "walled": 2, "unreadable": 1, "bounced": 1, "suggested": 1} == found
     out, = await fetch(town, "select count(*) filter (where auto_reply and kind = 'message') as away,"
                            " count(*) filter (where direction = 'note') as notes,"
@@ -142,19 +147,67 @@ async def test_history_runs_in_the_order_of_time(town):
         assert rows and (await event.position(connection))[1] > 0
 
 
-def test_every_text_is_distinct():
-    texts = [text for one in scripts() for text in [one.text, *(step.more.get("text", "") for step in one.steps)]]
-    texts = [text.strip() for text in texts + [one["text"] for one in read("trickle.toml")["message"]] if text.strip()]
-    assert len(texts) > 200
-    assert len(texts) == len(set(texts))
-
-
 def test_everybody_is_invented():
     plan = read("trickle.toml")
     senders = [one.sender for one in scripts()]
     senders += [step.who for one in scripts() for step in one.steps if "@" in step.who]
     assert all(sender.rstrip(">").endswith(".example") or "@" not in sender for sender in senders)
     assert len({one.sender for one in scripts()}) == len(scripts()) and plan["names"]
+
+
+async def test_six_weeks_lie_behind_and_are_done(town):
+    weeks = await fetch(town, "select c.*, m.body, m.sent_at from conversation c left join message m on m.id ="
+                              " c.last_message_id and m.direction = 'out' where c.created_at < $1",
+                        AT - timedelta(days=3))
+    assert 1000 < len(weeks)
+    assert {"closed"} == {row["state"] for row in weeks if row["created_at"] < AT - timedelta(days=5)}
+    old = [row for row in weeks if row["created_at"] < AT - timedelta(days=5)]
+    assert AT - timedelta(days=46) < min(row["created_at"] for row in old) < AT - timedelta(days=42)
+    assert all(row["closed_at"] >= row["created_at"] and row["close_reason_id"] for row in old)
+    assert 0.5 < sum(row["body"] is not None for row in old) / len(old)
+    async with town.connection() as connection:
+        assert [] == await board.recount(connection)
+
+
+async def test_a_late_answer_was_late_in_the_events_too(town):
+    late = await fetch(town, "select c.id from conversation c join event e on e.conversation_id = c.id and"
+                             " e.kind = 'late' where c.state = 'closed' and c.created_at < $1", AT - timedelta(days=5))
+    total, = await fetch(town, "select count(*) as n from conversation where created_at < $1", AT - timedelta(days=5))
+    assert 0.01 < len(late) / total["n"] < 0.25
+
+
+def test_the_weeks_have_the_shares_of_a_municipality():
+    found = made()
+    assert all(abs(number / len(found) * 100 - percent) <= percent / 10
+               for about, percent in ABOUT.items() for number in [sum(one.about == about for one in found)])
+    channels = read("town.toml")["channels"]
+    a_day = sum(one["a_day"] for one in channels.values())
+    for key, share in ((key, one["a_day"] / a_day) for key, one in channels.items()):
+        assert abs(sum(one.via == key for one in found) / len(found) - share) <= share / 10
+    hours = Counter(one.at.astimezone(ZONE).hour for one in found)
+    assert all(abs(hours[hour] / len(found) * 100 - percent) <= max(percent / 10, 0.5)
+               for hour, percent in enumerate(DAY))
+    assert found == made() and found != made(seed=2)
+
+
+def test_few_of_the_weeks_are_alike():
+    bodies = Counter(re.sub(r"[0-9]+", "", one.text) for one in made())
+    total = sum(bodies.values())
+    assert sum(n * (n - 1) for n in bodies.values()) / (total * (total - 1)) < 0.02
+
+
+def made(seed: int = 1) -> list[Past]:
+    plan = read("town.toml")
+    return past(AT, OFFICE, plan["channels"], read("history.toml"), read("trickle.toml")["names"], plan["workers"],
+                seed)
+
+
+def test_there_are_four_hundred_texts_by_hand():
+    texts = [text for one in scripts() for text in [one.text, *(step.more.get("text", "") for step in one.steps)]]
+    texts += [one["text"] for one in read("trickle.toml")["message"]]
+    texts += [one[part] for about in read("history.toml").values() for one in about for part in ("text", "answer")]
+    texts = [text.strip() for text in texts if text.strip()]
+    assert len(texts) >= 400 and len(texts) == len(set(texts))
 
 
 @pytest.mark.parametrize(("text", "expected"), [
@@ -187,7 +240,7 @@ async def test_the_mailbox_of_the_demo_sends_nothing_and_says_so():
 
 
 async def test_every_trickled_message_becomes_a_card(db):
-    await demo.load(db, SECRET, AT)
+    await demo.load(db, SECRET, AT, weeks=False)
     before, = await fetch(db, "select count(*) as n from conversation where state = 'new'")
     number = len(read("trickle.toml")["message"])
     letters = stream.endless(random.Random(7))
@@ -204,7 +257,7 @@ async def test_every_trickled_message_becomes_a_card(db):
 
 
 async def test_the_trickle_brings_the_first_message_soon_and_rings(db):
-    await demo.load(db, SECRET, AT)
+    await demo.load(db, SECRET, AT, weeks=False)
     rung = asyncio.Event()
     task = asyncio.create_task(demo.trickle(db, rung.set, 1000.0))
     async with asyncio.timeout(10):

@@ -1,27 +1,32 @@
-"""Loading the demo: three working days of messages and work, played in the order of their time, in one transaction.
+"""Loading the demo: six weeks that are over, and three working days of messages and work, played in the order of their
+time, in one transaction.
 
 All or nothing: whoever kills it halfway finds an empty database, and the next start loads again.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connectors.web_form import WebForm
 from newsroom import term
 from newsroom.database import Connection, Database
 from newsroom.demo import town
+from newsroom.demo.filling import fill
 from newsroom.demo.mailbox import DemoEmail
 from newsroom.demo.moment import Moments
+from newsroom.demo.past import Past, past
 from newsroom.demo.play import Play
-from newsroom.demo.script import scripts, times
+from newsroom.demo.script import read, scripts, times
+from newsroom.hours import Hours
 from newsroom.intake import Intake
 from newsroom.parser import Parsers
 
 LOCK = 7263010  # advisory; two processes do not load at once
+SCRIPTED = timedelta(days=3)  # the last days, of which the scripts tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +38,14 @@ class Loaded:
     chef: int | None = None
 
 
-async def load(database: Database, secret: bytes, at: datetime) -> Loaded:
+async def load(database: Database, secret: bytes, at: datetime, tell: Callable[[float], None] = lambda share: None,
+               weeks: bool = True) -> Loaded:
     """Fill an empty database with Voorbeeldstad as it is at `at` (UTC). `secret` signs reply addresses, as in the
-    outbox. Does nothing when there is a municipality already."""
+    outbox; `tell` hears how far it is, 0 to 1; without `weeks` only the last days. Does nothing when there is a
+    municipality already."""
     async with database.transaction() as connection:
+        # it takes long, and nobody else is there yet
+        await connection.execute("set local lock_timeout = 0; set local idle_in_transaction_session_timeout = 0")
         # the second one waits, and then finds it done
         await connection.execute("select pg_advisory_xact_lock($1)", LOCK)
         if await town.is_there(connection):
@@ -46,6 +55,7 @@ async def load(database: Database, secret: bytes, at: datetime) -> Loaded:
         clock = Clock(at)
         intake = Intake(Within(connection, database), {"email": OwnMail, "web_form": WebForm}, Parsers(1), secret,
                         lambda: None, clock)
+        before = await fill(connection, intake, made, secret, clock, _weeks(at, hours), tell) if weeks else 0
         play = Play(connection, intake, made, secret, clock)
         moments = Moments(at, hours)
         agenda = [(when, number, place, script) for number, script in enumerate(scripts())
@@ -54,7 +64,14 @@ async def load(database: Database, secret: bytes, at: datetime) -> Loaded:
             await play.tick(when)
             await play.do(script, place)
         await play.tick(at, always=True)
-    return Loaded(True, play.deliveries, made.people["sanne"])
+    return Loaded(True, before + play.deliveries, made.people["sanne"])
+
+
+def _weeks(at: datetime, hours: Hours) -> list[Past]:
+    """The weeks until the scripts begin."""
+    plan = read("town.toml")
+    return past(at - SCRIPTED, hours, plan["channels"], read("history.toml"), read("trickle.toml")["names"],
+                plan["workers"])
 
 
 class OwnMail(DemoEmail):

@@ -26,10 +26,9 @@ HOUR = timedelta(hours=1)  # how often the clocks are looked at
 
 @dataclass(slots=True)
 class Course:
-    """How far a conversation has come: its id, the newest delivery's own, our last reply, the ids to refer to."""
+    """How far a conversation has come: its id, our last reply, the ids to refer to."""
 
     id: int = 0
-    newest: int = 0
     answered: Message | None = None
     references: list[str] = field(default_factory=list)
 
@@ -64,8 +63,7 @@ class Play:
         step = script.steps[place - 1]
         if step.verb in RESIDENT:
             return await RESIDENT[step.verb](self, script, course, step)
-        id = course.newest if step.verb == "join" else course.id
-        row = (await conversation.lock(self._connection, [id]))[id]
+        row = (await conversation.lock(self._connection, [course.id]))[course.id]
         by = By(self._town.people[step.who], self._clock.at)
         await STAFF[step.verb](self, script, course, row, by, step.more)
 
@@ -112,9 +110,8 @@ class Play:
         # where it went
         row = await self._connection.fetchrow("select conversation_id, external_id from message"
                                               " where delivery_id = $1", receipt.id)
-        course.newest = row["conversation_id"]
         course.references.append(row["external_id"])
-        return course.newest
+        return row["conversation_id"]
 
     async def _answer(self, script: Script, course: Course, row: Conversation, by: By, more: Mapping) -> None:
         via = self._town.channels[self._town.answers_with[script.via]]
@@ -160,13 +157,9 @@ class Play:
     async def _spam(self, script: Script, course: Course, row: Conversation, by: By, more: Mapping) -> None:
         await triage.spam(self._connection, row, by, block=True)
 
-    async def _join(self, script: Script, course: Course, row: Conversation, by: By, more: Mapping) -> None:
-        await triage.accept_suggestion(self._connection, row, by, accept=True)
-        course.newest = course.id
-
 
 RESIDENT: dict[str, Callable[..., Awaitable[None]]] = {"reply": Play._reply, "bounce": Play._bounce}
 STAFF: dict[str, Callable[..., Awaitable[None]]] = {
     "answer": Play._answer, "note": Play._note, "claim": Play._claim, "assign": Play._assign, "team": Play._team,
     "label": Play._label, "priority": Play._priority, "department": Play._department, "close": Play._close,
-    "seal": Play._seal, "spam": Play._spam, "join": Play._join}
+    "seal": Play._seal, "spam": Play._spam}

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import asyncpg
 import structlog
@@ -17,13 +16,11 @@ from connectors import Delivery
 from newsroom import delivery, form
 from newsroom.database import Connection, Database
 from newsroom.demo import post
+from newsroom.demo.past import DAY, WEEK, ZONE
 from newsroom.demo.script import read
 
-ZONE = ZoneInfo("Europe/Amsterdam")
-# Mails and forms of 120,000 inhabitants on a working day, and how they are spread over the week and the day.
+# Mails and forms of 120,000 inhabitants on a working day.
 MESSAGES_A_DAY = 40.0
-WEEK = (1.30, 1.05, 0.95, 0.95, 0.65, 0.10, 0.10)  # of MESSAGES_A_DAY, from Monday
-DAY = (0, 0, 0, 0, 0, 1, 2, 4, 8, 13, 12, 8, 6, 10, 11, 7, 5, 3, 2, 3, 2, 2, 1, 0)  # percent by hour
 FEWEST_AN_HOUR = 2.0  # a demo is looked at in the evening too
 FIRST_SECONDS = 20.0  # whoever starts it soon sees something come in
 LONGEST_NAP = 60.0  # seconds until the hour is looked at again

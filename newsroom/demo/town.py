@@ -19,12 +19,13 @@ MARK = "demo"  # the setting that says that nothing here is real
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """The ids of everything by the names that the scripts use. `addresses` and `answers_with` are by channel: its
-    own address, and the mailbox that answers for a form."""
+    """The ids of everything by the names that the scripts use. `kinds`, `addresses` and `answers_with` are by
+    channel: its connector, its own address, and the mailbox that answers for a form."""
 
     teams: dict[str, int]
     people: dict[str, int]
     channels: dict[str, int]
+    kinds: dict[str, str]
     addresses: dict[str, str]
     answers_with: dict[str, str]
     labels: dict[str, int]
@@ -58,7 +59,8 @@ async def build(connection: Connection, at: datetime) -> Town:
     await setting.write(connection, MARK, True)
     addresses = {key: one.get("address", "") for key, one in plan["channels"].items()}
     answers_with = {key: one.get("answers_with", key) for key, one in plan["channels"].items()}
-    return Town(teams, people, channels, addresses, answers_with, labels, reasons, made)
+    kinds = {key: one["kind"] for key, one in plan["channels"].items()}
+    return Town(teams, people, channels, kinds, addresses, answers_with, labels, reasons, made)
 
 
 async def is_there(connection: Connection) -> bool:

@@ -1,0 +1,142 @@
+"""Filling in the weeks before: deliveries take the real road in batches, and what colleagues did is written in batches
+too, as the verbs would have: the same rows, the same events, at their own moments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from secrets import token_hex
+from typing import Any
+
+from connectors import Author, Delivery
+from newsroom import conversation, delivery, message
+from newsroom.conversation import Conversation, facets
+from newsroom.database import Connection
+from newsroom.demo import post
+from newsroom.demo.mailbox import NOT_SENT
+from newsroom.demo.past import Past
+from newsroom.demo.town import DOMAIN, Town
+from newsroom.event import Draft, record
+from newsroom.inscription import give_keys
+from newsroom.intake import Intake
+from newsroom.message import Message
+from newsroom.reply import reply_token
+
+BATCH = 100  # conversations written together
+LABELS = {"afval": "Afval", "straat": "Straat en stoep", "parkeren": "Parkeren", "paspoort": "Paspoort en rijbewijs",
+          "verhuizen": "Verhuizen", "belastingen": "Belastingen", "groen": "Groen", "verlichting": "Verlichting",
+          "inkomen": "Werk en inkomen", "zorg": "Zorg", "bouwen": "Bouwen", "evenementen": "Evenementen",
+          "verkeer": "Verkeer", "overlast": "Overlast", "bestuur": "Bestuur"}
+KINDS = {"klacht": "Klacht", "compliment": "Compliment"}
+WALLED = {"zorg": "wmo"}  # a subject and the restricted team that has it
+
+
+@dataclass(slots=True)
+class Written:
+    """What a batch adds."""
+
+    rows: list[Conversation] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list)
+    keys: list[tuple[tuple[int, str, str], int]] = field(default_factory=list)
+
+
+async def fill(connection: Connection, intake: Intake, town: Town, secret: bytes, clock: Any, weeks: Sequence[Past],
+               tell: Callable[[float], None]) -> int:
+    """Write `weeks`, oldest first, on one connection; `tell` hears how far it is, 0 to 1. Returns how many."""
+    for start in range(0, len(weeks), BATCH):
+        batch = weeks[start:start + BATCH]
+        clock.at = batch[-1].at
+        items = [(town.channels[one.via], _delivery(f"demo/past/{start + n}", one, town))
+                 for n, one in enumerate(batch)]
+        receipts = await delivery.store(connection, items)
+        while await intake.step(slow=False):
+            pass
+        await _work(connection, town, secret, dict(zip([one.id for one in receipts], batch, strict=True)))
+        tell(min(1.0, (start + BATCH) / len(weeks)))
+    return len(weeks)
+
+
+def _delivery(key: str, one: Past, town: Town) -> Delivery:
+    """As the source of its channel would hand it over."""
+    sender = f"{one.name} <{one.address}>"
+    if town.kinds[one.via] == "web_form":
+        return post.filled_in(key, town.form, post.given(sender, TOPICS.get(one.about, "Iets anders"), one.text, {}),
+                              one.at)
+    return post.mail(key, sender, town.addresses[one.via], one.subject, one.text, one.at)
+
+
+# what somebody chooses in the form
+TOPICS = {"afval": "Afval en straat", "straat": "Afval en straat", "parkeren": "Parkeren",
+          "paspoort": "Paspoort en rijbewijs", "verhuizen": "Verhuizen", "belastingen": "Belastingen"}
+
+
+async def _work(connection: Connection, town: Town, secret: bytes, by_delivery: dict[int, Past]) -> None:
+    # where each went
+    came = await connection.fetch("select delivery_id, conversation_id, external_id from message"
+                                  " where delivery_id = any($1::bigint[]) order by delivery_id", list(by_delivery))
+    # a batch is read at one moment; what came in has its own
+    await connection.execute("update event_draft set at = m.at from message m where m.id = event_draft.message_id"
+                             " and event_draft.kind = 'received' and m.delivery_id = any($1::bigint[])",
+                             list(by_delivery))
+    rows = await conversation.lock(connection, [row["conversation_id"] for row in came])
+    ids = iter(await message.reserve(connection, len(came)))
+    written = Written()
+    for row in came:
+        _close(rows[row["conversation_id"]], by_delivery[row["delivery_id"]], row["external_id"], town, secret,
+               next(ids), written)
+    await message.insert(connection, written.messages)
+    await give_keys(connection, written.keys)
+    await conversation.save(connection, written.rows)
+    await record(connection, sorted(written.drafts, key=lambda draft: draft.at))
+
+
+def _close(row: Conversation, one: Past, question: str, town: Town, secret: bytes, id: int, written: Written) -> None:
+    """Taken, perhaps asked, answered and closed, with the events of each step."""
+    worker, labels = town.people[one.worker], [LABELS[one.about], *([KINDS[one.kind]] if one.kind in KINDS else [])]
+    team = town.teams[WALLED[one.about]] if one.about in WALLED else row.team_id
+    after = replace(row, labels=sorted(town.labels[name] for name in labels), team_id=team,
+                    visibility=f"team:{team}" if one.about in WALLED else row.visibility, version=row.version + 1)
+    steps = [("labelled", one.claimed, town.people["sanne"], after)]
+    after = replace(after, assignee_id=worker, state="open", unread=0, version=after.version + 1)
+    steps.append(("claimed", one.claimed, worker, after))
+    if one.asked:
+        after = replace(after, state="department", version=after.version + 1)
+        steps.append(("department_asked", one.asked, worker, after))
+    steps += _lateness(row, one, steps)
+    if one.answer:
+        after = replace(after, state="open", waiting_since=None, due_at=None, soon_at=None, lateness=0,
+                        answered_at=one.answered, last_at=one.answered, last_message_id=id, version=after.version + 1)
+        steps.append(("answered", one.answered, worker, after))
+        _answer(after, one, question, town, secret, id, written)
+    after = replace(after, state="closed", waiting_since=None, due_at=None, soon_at=None, lateness=0,
+                    closed_at=one.answered, close_reason_id=town.reasons[one.reason], version=after.version + 1)
+    steps.append(("closed", one.answered, worker, after))
+    before = row
+    for kind, at, actor, state in sorted(steps, key=lambda step: (step[1], step[3].version)):
+        written.drafts.append(Draft(kind, at, row.id, id if kind == "answered" else None, actor, facets(before),
+                                    facets(state)))
+        before = state
+    written.rows.append(after)
+
+
+def _lateness(row: Conversation, one: Past, steps: Sequence[tuple]) -> list[tuple]:
+    """What the timer would have written before the answer came."""
+    found = []
+    for kind, at, lateness in (("almost_late", row.soon_at, 1), ("late", row.due_at, 2)):
+        if at is not None and row.created_at < at < one.answered:
+            standing = max((step for step in steps if step[1] <= at), key=lambda step: step[3].version,
+                           default=(None, None, None, row))[3]
+            found.append((kind, at, None, replace(standing, lateness=lateness)))
+    return found
+
+
+def _answer(row: Conversation, one: Past, question: str, town: Town, secret: bytes, id: int, written: Written) -> None:
+    via = town.channels[town.answers_with[one.via]]
+    who = Author("email", one.address, one.name)
+    external = f"{reply_token(row.reference, secret)}.{token_hex(8)}@{DOMAIN}"
+    written.messages.append(Message(
+        id, row.id, via, "out", one.answered, external_id=external, account_id=row.assignee_id,
+        recipients=message.recipients_of([who]), subject=f"Re: {one.subject}", body=one.answer, answers_to=[question],
+        client_id=f"demo-past-{id}", send_state="sent", send_note=NOT_SENT, sent_at=one.answered, public=row.public))
+    written.keys += [((via, reference, f"{who.kind}:{who.address}"), row.id) for reference in (external, question)]
