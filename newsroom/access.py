@@ -10,7 +10,7 @@ from typing import Literal
 
 from newsroom.database import Connection
 
-Permission = Literal["read", "work", "triage", "seal", "configure", "log", "figures"]
+Permission = Literal["read", "work", "triage", "seal", "steer", "configure", "log", "figures"]
 
 ROLES = ("webcare", "chef_dag", "content_director", "supervisor", "analyst", "admin")
 PERMISSIONS: dict[Permission, frozenset[str]] = {
@@ -18,6 +18,7 @@ PERMISSIONS: dict[Permission, frozenset[str]] = {
     "work": frozenset({"webcare", "chef_dag", "supervisor"}),  # answer, claim, close; a content director watches
     "triage": frozenset({"chef_dag", "supervisor"}),  # give work to others, spam, removal
     "seal": frozenset({"chef_dag", "supervisor"}),
+    "steer": frozenset({"chef_dag", "content_director", "supervisor"}),  # open, close, pause and retry a channel
     "configure": frozenset({"admin"}),  # no message content by this role alone
     "log": frozenset({"admin", "supervisor"}),
     "figures": frozenset({"analyst", "supervisor", "content_director", "chef_dag"}),

@@ -16,7 +16,7 @@ import asyncpg
 import msgspec
 import structlog
 
-from newsroom import board, conversation, event, message
+from newsroom import board, conversation, event, message, watch
 from newsroom.access import Scope
 from newsroom.conversation import Conversation, facets
 from newsroom.database import Connection, Database
@@ -96,6 +96,7 @@ class Feed:
         self.head = 0
         self.epoch = ""
         self.reachable = True  # whether the database answers
+        self.standing = watch.Standing()  # of the channels, at the head
         self._tasks: set[asyncio.Task] = set()
 
     def ring(self) -> None:
@@ -106,6 +107,7 @@ class Feed:
         """Take the present end as the head."""
         async with self._database.snapshot() as connection:
             self.epoch, self.head = await event.position(connection)
+            self.standing = await watch.standing(connection)
 
     async def run(self) -> None:
         """Follow the event table, until cancelled."""
@@ -131,6 +133,8 @@ class Feed:
             events = await event.since(connection, self.head, BATCH)
             if not events:
                 return False
+            if not self.standing.all or any(one.kind == "channel_changed" for one in events):
+                self.standing = await watch.standing(connection)
             news = await self._read(connection, self.head, events[-1].id, events) if self.viewers else None
         if news is not None:
             self.tell(news)
@@ -208,6 +212,9 @@ class Feed:
             row = news.rows.get(one.conversation_id or 0)
             if row is not None and row.id in follows and row.visibility in classes:
                 entries.append(self._entry(one, row, news, language))
+        ids = sorted({one.data["channel"] for one in news.events if one.kind == "channel_changed"})
+        if ids and classes:  # whoever reads conversations knows how the channels are
+            entries.append({"k": "channel", "ids": ids, "ok": self.standing.ok, "all": self.standing.all})
         return encode({"t": "b", "from": news.start, "to": news.end, "e": entries})
 
     def _card(self, id: int, before: dict | None, after: dict | None, classes: frozenset[str], language: str,

@@ -171,7 +171,7 @@ def parse_blocks(text_by_day: Mapping[int, Sequence[tuple[str, str]]]) -> tuple[
     blocks, problems = [], []
     for weekday, rows in sorted(text_by_day.items()):
         for texts in rows:
-            first, last = map(_minute, texts)
+            first, last = map(minute_of, texts)
             if not any(text.strip() for text in texts):
                 continue
             if first is None or last is None:
@@ -288,7 +288,7 @@ def _clock(minute: int) -> str:
     return f"{minute // 60 - 24 * (minute > DAY_MINUTES):02}:{minute % 60:02}"
 
 
-def _minute(text: str) -> int | None:
+def minute_of(text: str) -> int | None:
     """Minutes after midnight from what people type, up to 24:00; None when it is not a time."""
     found = re.fullmatch(r"\s*([0-9]{1,2})(?:[:.]?([0-9]{2}))?\s*(?:u|uur|h)?\s*", text)
     if not found:

@@ -107,7 +107,7 @@ select c.id, c.kind, c.name, c.address, c.mode, c.health, c.health_cause, c.heal
   t.open, t.late, o.waiting_since as oldest, o.soon_at as oldest_soon, o.due_at as oldest_due,
   q.n as queued, q.since as queued_since, r.source_n, r.missing, r.fetched, r.at as counted_at,
   r.problem as count_problem,
-  (select count(*)::int from delivery d where d.channel_id = c.id and d.state in ('new', 'slow')) as waiting
+  deliveries_waiting(c.id) as waiting
 from channel c left join team g on g.id = c.team_id
 left join reconciliation r on r.channel_id = c.id and not r.whole and r.at is not null
 cross join lateral (select coalesce(sum(n), 0)::int as open,

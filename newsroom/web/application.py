@@ -14,6 +14,7 @@ from newsroom.web import (
     actions,
     admin,
     board,
+    channels,
     conversation,
     forms,
     health,
@@ -39,8 +40,8 @@ from newsroom.web.visitor import reference
 
 Part = Callable[[Routes], None]
 PARTS: Sequence[Part] = (health.routes, live.routes, sign_in.routes, welcome.routes, profile.routes, people.routes,
-                         board.routes, search.routes, conversation.routes, mail_body.routes, actions.routes,
-                         admin.routes, forms.routes, receipt.routes, form.routes)
+                         board.routes, channels.routes, search.routes, conversation.routes, mail_body.routes,
+                         actions.routes, admin.routes, forms.routes, receipt.routes, form.routes)
 
 
 def make(database: Database, settings: Settings, render: Render | None = None, parts: Sequence[Part] = PARTS,

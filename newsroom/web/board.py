@@ -9,14 +9,14 @@ from typing import Any
 from aiohttp import web
 from yarl import URL
 
-from newsroom import account, board, conversation, language
+from newsroom import account, board, conversation, flow, language
 from newsroom.access import PERMISSIONS
 from newsroom.account import Account
 from newsroom.board import STATES, Board, Filter, Names
 from newsroom.conversation import Conversation
 from newsroom.database import Connection
 from newsroom.web.fragments import Fragments, named, times
-from newsroom.web.keys import RENDER, SCOPE, now
+from newsroom.web.keys import RENDER, SCOPE, now, standing
 from newsroom.web.render import language_of, page
 from newsroom.web.routes import Routes
 from newsroom.web.visitor import seen
@@ -63,8 +63,9 @@ async def show(request: web.Request) -> web.Response:
         names = await board.names(connection)
         views = await _views(connection, request, wanted)
         people = await account.everyone(connection)
-    return page(request, "board/board.html", board=found, wanted=wanted, states=STATES,
-                views=views, layout=layout, layouts=_layouts(request, wanted),
+        hour = await flow.pulse(connection, request[SCOPE], now(request))
+    return page(request, "board/board.html", board=found, wanted=wanted, states=STATES, hour=hour,
+                channels=standing(request.app), views=views, layout=layout, layouts=_layouts(request, wanted),
                 filters=_filters(request, wanted, names, people),
                 back=request.path_qs, choices=choices(request, names, people), late=_first(found, 2),
                 soon=_first(found, 1), page_size=board.PAGE, rule=View("", wanted, "", 0, True).rule,

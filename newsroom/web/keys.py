@@ -19,6 +19,7 @@ from newsroom.delivery import Writer
 from newsroom.feed import Feed
 from newsroom.session import Session
 from newsroom.settings import Settings
+from newsroom.watch import Standing
 
 if TYPE_CHECKING:
     from newsroom.web.render import Render
@@ -53,6 +54,11 @@ def utc_now() -> datetime:
 def now(request: web.Request) -> datetime:
     """The moment for domain verbs."""
     return request.app[CLOCK]()
+
+
+def standing(app: web.Application) -> Standing:
+    """How the channels are, as the feed last heard."""
+    return app[FEED].standing if FEED in app else Standing()
 
 
 def later(app: web.Application, work: Coroutine[Any, Any, None]) -> None:

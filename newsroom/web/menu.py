@@ -9,22 +9,24 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from newsroom.web.keys import SCOPE
+from newsroom.web.keys import SCOPE, standing
 from newsroom.web.routes import POLICIES
 
-ICONS = {"board": "board", "mine": "me", "spam": "shield"}
+ICONS = {"board": "board", "mine": "me", "channels": "pulse", "spam": "shield"}
 ADMIN = ("admin_channels", "admin_forms", "admin_teams", "admin_people", "admin_hours", "admin_days", "admin_targets",
          "admin_labels", "admin_reasons", "admin_log")
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One line of a menu. `name` is the route's; `current`: this page is in it."""
+    """One line of a menu. `name` is the route's; `current`: this page is in it. `n`: how many things there need
+    somebody; None: it is not counted."""
 
     name: str
     url: str
     icon: str
     current: bool
+    n: int | None = None
 
 
 def rail(request: web.Request) -> list[Item]:
@@ -49,4 +51,5 @@ def _item(request: web.Request, name: str, icon: str) -> Item | None:
     if permission != "signed_in" and not request[SCOPE].may(permission):
         return None
     url = str(resource.url_for())
-    return Item(name, url, icon, request.path == url or request.path.startswith(url.rstrip("/") + "/"))
+    n = standing(request.app).trouble if name == "channels" else None
+    return Item(name, url, icon, request.path == url or request.path.startswith(url.rstrip("/") + "/"), n)

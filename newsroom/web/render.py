@@ -21,7 +21,8 @@ class Render:
     """The templates of one installation. `router` is set by application.make, for `url()`.
 
     Every template has: t(key, ...), language, static(path), sheets(), url(name, ...), organisation, and the filters
-    clock, moment, day, duration (minutes), number, local_date (of a moment), size (bytes), masked (an address).
+    clock, moment, brief, weekday, day, duration (minutes), number, local_date (of a moment), size (bytes), masked (an
+    address).
     Everything is escaped; an unknown name is an error.
     """
 
@@ -34,8 +35,8 @@ class Render:
         self._environment.globals.update(static=self.assets.url, sheets=self._sheets, url=self._url,
                                          organisation=settings.organisation, demo=False)
         self._environment.filters.update(clock=language.clock, moment=_moment, day=_day, duration=_duration,
-                                         number=_number, local_date=_local_date, size=_size,
-                                         masked=contact.masked)
+                                         brief=_brief, weekday=_weekday, number=_number, local_date=_local_date,
+                                         size=_size, masked=contact.masked)
 
     def text(self, template: str, speech: str, **values: Any) -> str:
         """A template in one language, for nobody in particular."""
@@ -87,6 +88,22 @@ def _nothing(permission: str) -> bool:
 @jinja2.pass_context
 def _moment(context: jinja2.runtime.Context, at: datetime) -> str:
     return language.moment(at, context["language"], now=context.get("now") or datetime.now(UTC))
+
+
+@jinja2.pass_context
+def _brief(context: jinja2.runtime.Context, at: datetime) -> str:
+    """ "10:42" today, else "23 nov": where there is no room for both."""
+    now = context.get("now") or datetime.now(UTC)
+    local = at.astimezone(language.AMSTERDAM)
+    if local.date() == now.astimezone(language.AMSTERDAM).date():
+        return language.clock(at)
+    return f"{local.day} {language.text(context['language'], f'month.short.{local.month}')}"
+
+
+@jinja2.pass_context
+def _weekday(context: jinja2.runtime.Context, at: datetime) -> str:
+    """ "ma" """
+    return language.text(context["language"], f"weekday.short.{at.astimezone(language.AMSTERDAM).weekday()}")
 
 
 @jinja2.pass_context

@@ -10,6 +10,7 @@ import * as presence from "./presence.js";
 import { hear, say } from "./say.js";
 import { Selection } from "./select.js";
 import { Live } from "./socket.js";
+import { countHour, keepStanding, showStanding } from "./standing.js";
 import { LIVE, Store, facts } from "./store.js";
 import * as time from "./time.js";
 import { openMenu, run } from "./verbs.js";
@@ -41,6 +42,7 @@ root.addEventListener("click", clicked);
 document.getElementById("view-choice")?.addEventListener("change", (event) => event.target.value && (location.href = event.target.value));
 document.getElementById("filters")?.addEventListener("formdata", join);
 pauseButton();
+keepStanding();
 
 /** A page with a thread: its entries, and every change of a conversation it follows. */
 export function follow(heard) {
@@ -52,8 +54,10 @@ export const live = new Live(root.dataset.epoch, Number(root.dataset.position), 
   batch(entries) {
     for (const entry of entries) {
       if (entry.k === "msg") follows.forEach((heard) => heard(entry));
+      else if (entry.k === "channel") showStanding(entry);
       else enqueue(entry);
     }
+    countHour();
   },
   presence: presence.hear,
   reset,

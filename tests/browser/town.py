@@ -145,11 +145,13 @@ class Town:
 
 
 @asynccontextmanager
-async def town(database: TestDatabase, data: Path, seeded: bool = True, work: bool = True) -> AsyncIterator[Town]:
-    """The house with this database, on a free port."""
+async def town(database: TestDatabase, data: Path, seeded: bool = True, work: bool = True,
+               more: Mapping[str, Any] | None = None) -> AsyncIterator[Town]:
+    """The house with this database, on a free port. `more` are further kinds of channels."""
     settings = Settings(database_url=database.url, owner_database_url=database.owner_url, data=data, port=free_port())
     Post.sent, Post.outcome = [], "sent"
-    async with app.run(settings, work_part=work, kinds={"email": Post, "web_form": Post}) as house:  # type: ignore[dict-item]
+    kinds: dict[str, Any] = {"email": Post, "web_form": Post, **(more or {})}
+    async with app.run(settings, work_part=work, kinds=kinds) as house:
         made = Town(house, house.database, settings.address)
         async with house.database.transaction() as connection:
             await people_and_places(made, connection)

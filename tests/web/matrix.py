@@ -11,6 +11,7 @@ MAY = {
     "work": {"webcare", "chef_dag", "supervisor"},
     "triage": {"chef_dag", "supervisor"},
     "seal": {"chef_dag", "supervisor"},
+    "steer": {"chef_dag", "content_director", "supervisor"},
     "configure": {"admin"},
     "log": {"admin", "supervisor"},
     "figures": {"analyst", "supervisor", "content_director", "chef_dag"},
@@ -117,6 +118,8 @@ MATRIX = {
         GET /gesprek/{reference}/bijlage/{file}
         GET /gesprek/{reference}/origineel/{message}
         POST /acties
+        GET /kanalen
+        GET /kanalen/stand
     """,
     "work": """
         POST /gesprek/{reference}/antwoord
@@ -125,6 +128,13 @@ MATRIX = {
         POST /gesprek/{reference}/annuleer
         POST /gesprek/{reference}/opnieuw
         POST /gesprek/{reference}/aangekomen
+    """,
+    "steer": """
+        POST /kanalen/{id}/opnieuw
+        POST /kanalen/{id}/versturen
+        GET /kanalen/{id}/openstelling
+        POST /kanalen/{id}/openstelling
+        POST /kanalen/{id}/openstelling/verwijder
     """,
     "log": """
         GET /beheer/logboek

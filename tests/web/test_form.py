@@ -6,15 +6,18 @@ import html
 import json
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from connectors.web_form import WebForm
-from newsroom import form, term
+from newsroom import form, opening, term
+from newsroom.change import By
 from newsroom.database import connect
 from newsroom.form import Field, Rule
 from newsroom.hours import due
 from newsroom.intake import Intake
+from newsroom.opening import Plan
 from newsroom.parser import Parsers
 from newsroom.web import limits
 from newsroom.web.public import form as public_form
@@ -285,3 +288,34 @@ async def test_a_resident_sees_words_and_never_markup(person):
 async def test_another_site_cannot_post(client):
     for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
         assert 403 == (await client.post("/formulier/vraag", data={"doe": "verder"}, headers=headers)).status
+
+
+async def set_opening(db, channel: int, state: str, **more) -> None:
+    async with db.transaction() as connection:
+        await opening.plan(connection, Plan(0, channel, state, START, **more), By(None, START))
+
+
+async def test_a_closed_form_says_so_and_who_was_filling_it_in_can_still_send(db, person, channel):
+    await person.to_review()
+    await set_opening(db, channel, "closed", ends_at=START + timedelta(hours=3), text_nl="Wij verhuizen vandaag.")
+    page = await person.press("verstuur")
+    row, = await deliveries(db)
+    assert (200, row["reference"]) == (page.status, page.number)
+    page = await person.open()
+    assert 200 == page.status
+    for words in ("Dit formulier is nu gesloten", "Wij verhuizen vandaag.", "Dit duurt tot maandag 23 november"):
+        assert words in page.words
+    assert 'name="doe"' not in page.text
+
+
+async def test_a_form_that_refers_elsewhere_has_the_link(db, person, channel):
+    await set_opening(db, channel, "redirect", target="https://chat.voorbeeldstad.example/?a=1&b=2")
+    page = await person.open()
+    assert 'href="https://chat.voorbeeldstad.example/?a=1&amp;b=2"' in page.text
+    assert "U kunt ons nu ergens anders bereiken" in page.words
+
+
+async def test_for_calamities_only_one_reads_that_and_can_write(db, person, channel):
+    await set_opening(db, channel, "calamity")
+    page = await person.open()
+    assert "Nu alleen voor calamiteiten" in page.words and "Stap 1 van 3" in page.words

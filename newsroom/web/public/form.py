@@ -46,6 +46,8 @@ class PublicForm:
             return _away(request, Posted((), ()), error)
         if shown is None:
             return page(request, "plain.html", None, 404, kind="closed")
+        if not shown.opening.takes:  # who was filling it in already can still send
+            return page(request, "closed.html", shown)
         form = shown.served.form
         return Visit(request, shown, begin(form.id, form.version, now(request))).step(1)
 

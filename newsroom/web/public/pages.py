@@ -10,9 +10,10 @@ from typing import Any
 
 from aiohttp import web
 
-from newsroom import form, language, theme
+from newsroom import form, language, opening, theme
 from newsroom.form import Served, in_language
 from newsroom.language import AMSTERDAM, text
+from newsroom.opening import Opening
 from newsroom.theme import Theme
 from newsroom.web.errors import is_database_gone
 from newsroom.web.keys import DATABASE, RENDER, SETTINGS, now
@@ -24,10 +25,11 @@ MOST_KNOWN = 500
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A form with the house style it is shown in."""
+    """A form with the house style it is shown in, and whether its channel is open."""
 
     served: Served
     theme: Theme
+    opening: Opening = Opening()
 
 
 class Forms:
@@ -45,6 +47,7 @@ class Forms:
         try:
             async with request.app[DATABASE].connection() as connection:
                 served, colours = await form.find(connection, slug), await theme.load(connection)
+                opened = await opening.of(connection, served.form.channel_id, now(request)) if served else Opening()
         except Exception as error:
             if known and is_database_gone(error):
                 return known[1]
@@ -54,7 +57,7 @@ class Forms:
             return None
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
-        self._known[slug] = (monotonic(), Shown(served, colours))
+        self._known[slug] = (monotonic(), Shown(served, colours, opened))
         return self._known[slug][1]
 
 
@@ -69,6 +72,7 @@ def page(request: web.Request, template: str, shown: Shown | None, status: int =
     style = style or (shown.theme if shown else Theme())
     body = request.app[RENDER].text(
         f"public/{template}", speech, said=lambda words: in_language(words, speech), framed=_framed(request),
+        opening=shown.opening if shown else Opening(), moment=say_moment,
         scheme=_scheme(request), form=shown.served.form if shown else None, action=address(request),
         other=address(request, taal="nl" if speech == "en" else "en"), other_language="nl" if speech == "en" else "en",
         menu=theme.links([in_language(line, speech) for line in style.menu]),

@@ -128,10 +128,14 @@ class Dovecot:
         if not self._answers():
             raise RuntimeError("Dovecot does not start:\n" + self.log())
 
-    def stop(self) -> None:
+    def halt(self) -> None:
+        """Stop it; what it holds stays, for another `start`."""
         if self._process and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(10)
+
+    def stop(self) -> None:
+        self.halt()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def log(self) -> str:
@@ -162,7 +166,7 @@ class Dovecot:
         user = pwd.getpwnam("nobody") if root else pwd.getpwuid(os.geteuid())
         group = subprocess.run(["id", "-gn"], capture_output=True, text=True, check=True).stdout.strip()
         home = self._folder / "home"
-        home.mkdir()
+        home.mkdir(exist_ok=True)
         self._folder.chmod(0o755)
         text = CONFIGURATION.format(
             folder=self._folder, certificate=self._certificate, password=PASSWORD, uid=user.pw_uid, gid=user.pw_gid,
