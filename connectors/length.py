@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from connectors import Capabilities
 
 LINK = re.compile(r"https?://\S+", re.I)
-HANDLE = re.compile(r"(?<![\w/@])@(\w+(?:[.-]\w+)*)@[\w.-]+\w")
+HANDLE = re.compile(r"(?<![\w/@])@(\w+(?:[.-]\w+)*)@[\w.-]+\w", re.ASCII)
 JOINER = "\u200d"
 
 
@@ -20,6 +21,13 @@ def counted(text: str, can: Capabilities) -> int:
     if can.short_handles:
         text = HANDLE.sub(r"@\1", text)
     return _seen(unicodedata.normalize("NFC", text))
+
+
+def addressed(text: str, names: Iterable[str]) -> str:
+    """The text with before it the @names that it does not hold yet."""
+    lacking = [f"@{name}" for name in names
+               if not re.search(rf"(?<![\w@])@{re.escape(name)}(?![\w-]|[@.]\w)", text, re.I | re.ASCII)]
+    return " ".join([*lacking, text])
 
 
 def _seen(text: str) -> int:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from connectors import Author
 from newsroom import access, conversation, delivery
-from newsroom.conversation import Conversation, facets
+from newsroom.conversation import EXCERPT, Conversation, facets
 from newsroom.database import Connection
 from newsroom.event import Draft, record
 from newsroom.triage import By
 
 
-async def begin(connection: Connection, row: Conversation, by: By, person: Author) -> Conversation:
+async def begin(connection: Connection, row: Conversation, by: By, person: Author, text: str) -> Conversation:
     """The private conversation with this resident over the same channel, behind the same wall: the one that is open
-    already, or a new one that says which public one it follows."""
+    already, or a new one that says which public one it follows, and begins with our `text`: what the resident said in
+    public stays where they can delete it."""
     id = await connection.fetchval(
         # where we talk already
         "select c.id from conversation c join participant p on p.conversation_id = c.id where p.kind = $1"
@@ -26,9 +27,10 @@ async def begin(connection: Connection, row: Conversation, by: By, person: Autho
         return (await conversation.lock(connection, [id]))[id]
     id = (await conversation.reserve(connection, 1))[0]
     made = Conversation(
-        id, delivery.new_reference(), row.channel_id, by.at, by.at, subject=row.subject, state="open",
+        id, delivery.new_reference(), row.channel_id, by.at, by.at, state="open",
         team_id=row.team_id, assignee_id=row.assignee_id or by.actor, priority=row.priority, labels=row.labels,
-        sealed=row.sealed, contact_id=row.contact_id, author=row.author, excerpt=row.excerpt, follows=row.id,
+        sealed=row.sealed, contact_id=row.contact_id, author=row.author, follows=row.id,
+        excerpt=" ".join(text.split())[:EXCERPT],
         visibility=access.visibility(id, row.team_id, row.visibility.startswith("team:"), row.sealed))
     await conversation.insert(connection, [made])
     # who may see the one may see the other

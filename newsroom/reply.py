@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from connectors import Attachment, Author, Capabilities
-from connectors.length import counted
+from connectors.length import addressed, counted
 from newsroom import aside, message, triage
 from newsroom.conversation import Conversation, change
 from newsroom.database import Connection
@@ -70,7 +70,8 @@ async def answer(connection: Connection, row: Conversation, by: By, reply: Compo
     if newer and reply.last_seen is not None and not reply.send_anyway:
         raise Conflict("conflict.new_message")
     to = await _recipients(connection, row, reply, via.can)
-    place = await aside.begin(connection, row, by, to[0]) if reply.private and row.public else row
+    _fits(reply, to, via.can)
+    place = await aside.begin(connection, row, by, to[0], reply.text) if reply.private and row.public else row
     draft = await _queued(connection, row, by, replace(reply, to=to), via, place)
     await message.insert(connection, [draft])
     await message.attach(connection, [(draft.id, number, item) for number, item in enumerate(reply.attachments)])
@@ -165,8 +166,6 @@ def _check(row: Conversation, reply: Composed, via: Via) -> None:
         raise Wrong("wrong.reading_only")
     if not can.sends:
         raise Wrong("wrong.no_sending")
-    if counted(reply.text + (reply.subject if can.warning else ""), can) > can.longest_text:
-        raise Wrong("wrong.too_long", most=can.longest_text)
     if can.most_attachments is not None and len(reply.attachments) > can.most_attachments:
         raise Wrong("wrong.too_many_attachments", most=can.most_attachments)
     if reply.private and not can.private:
@@ -175,6 +174,13 @@ def _check(row: Conversation, reply: Composed, via: Via) -> None:
         raise Wrong("wrong.attachments_too_large", most=can.attachment_bytes // 1_000_000)
     if row.state in ("merged", "removed", "spam"):
         raise Conflict("conflict.state", state=row.state)
+
+
+def _fits(reply: Composed, to: Sequence[Author], can: Capabilities) -> None:
+    """Where handles count for their name only, a reply begins with them. A content warning counts too."""
+    text = addressed(reply.text.strip(), [person.address for person in to] if can.short_handles else ())
+    if counted(text + (reply.subject if can.warning else ""), can) > can.longest_text:
+        raise Wrong("wrong.too_long", most=can.longest_text)
 
 
 async def _known(connection: Connection, row: Conversation, client_id: str, text: str) -> int | None:

@@ -16,7 +16,7 @@ from tests.house import add_account, add_channel, paper, receive
 from tests.test_intake import rows
 from tests.test_outbox import ANNA, Desk, Platform
 
-CAN = Capabilities(longest_text=60, longest_subject=60, warning=True, link_length=23, short_handles=True, public=True,
+CAN = Capabilities(longest_text=66, longest_subject=60, warning=True, link_length=23, short_handles=True, public=True,
                    threads=True, idempotency_key=True, key_seconds=3000, most_attachments=1, attachment_bytes=100)
 
 
@@ -88,6 +88,7 @@ async def test_a_public_answer_says_so_and_carries_only_its_own_warning(desk):
     ("x" * 36 + " https://voorbeeldstad.example/" + "a" * 90, "", True),
     ("@anna@" + "lang" * 20 + ".example " + "x" * 54, "", True), ("👩🏽‍🚒" * 60, "", True), ("🇳🇱" * 61, "", False)])
 async def test_length_counts_as_the_platform_does(desk, text, subject, fits):
+    """Before each text comes `@anna `."""
     if fits:
         return await desk.answer(text=text, subject=subject)
     with pytest.raises(Wrong) as wrong:

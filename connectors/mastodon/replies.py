@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import FormData
 
 from connectors import Attachment, Outgoing, Refused, Sent, TryLater, Unknown
-from connectors.length import counted
+from connectors.length import addressed, counted
 from connectors.mastodon.client import UPLOAD_SECONDS, Api, Missing
 from connectors.mastodon.parse import KIND, post_id
 
@@ -23,9 +23,7 @@ def written(outgoing: Outgoing, domain: str) -> str:
     names = [one.address.removesuffix(f"@{domain}") for one in outgoing.to if one.kind == KIND]
     if not names:
         raise Refused("Dit gesprek heeft niemand op Mastodon aan wie je kunt antwoorden.")
-    text = outgoing.text.strip()
-    missing = [f"@{name}" for name in names if f"@{name}".lower() not in text.lower()]
-    return " ".join([*missing, text])
+    return addressed(outgoing.text.strip(), names)
 
 
 async def send(api: Api, outgoing: Outgoing, home: dict[str, str], public: str, can: Any) -> Sent:

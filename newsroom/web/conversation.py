@@ -51,7 +51,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
     """Queue an answer. Refused: the page again with the words still in it, or the reason as JSON."""
     post = await request.post()
     form = fields.Fields(post)
-    given = {**form.all("to", "cc", "then"), "text": reply_form.long_text(post, "text")}
+    given = {**form.all("to", "cc", "then", "subject"), "text": reply_form.long_text(post, "text")}
 
     async def run(connection: Connection, row: Conversation, by: By) -> int:
         found = await reply_form.via(request, connection, row)
@@ -209,7 +209,8 @@ async def _composer(connection: Connection, request: web.Request, row: Conversat
     to, others, writer = reply_form.recipients(thread, taking_part, found[0].address if found else "")
     return {"answer_channel": found[0] if found else None, "can": found[1].can if found else None,
             "drafts": await draft.of(connection, row.id, request[SCOPE].account_id),
-            "default_to": to, "others": others, "writer": writer,
+            "default_to": to, "others": others, "writer": writer, "handles": reply_form.handles(thread),
+            "warning": reply_form.warning(thread),
             "client_id": secrets.token_hex(12), "note_id": secrets.token_hex(12)}
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from email.utils import getaddresses
+from itertools import zip_longest
 from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.web_request import FileField
 
-from connectors import Attachment, Author, ChannelError
+from connectors import Attachment, Author, ChannelError, Learning
 from newsroom import channel
 from newsroom.channel import Channel, NoChannel
 from newsroom.conversation import Conversation
@@ -23,6 +26,8 @@ from newsroom.web.fields import Fields
 from newsroom.web.keys import CONNECTOR, SETTINGS, SIGNING
 
 LONGEST_TEXT = 200_000  # characters looked at; more than any channel or note takes, and that limit is told in words
+LONGEST_DESCRIPTION = 1500  # characters, as Mastodon takes them
+LEARN_SECONDS = 3.0  # a page never waits longer for a server that is away
 MOST_RECIPIENTS = 50
 ADDRESS = re.compile(r"[^\s@<>\",;:\\()\[\]]+@[^\s@<>\",;:\\()\[\]]+\.[^\s@.<>\",;:\\()\[\]]+")
 
@@ -46,6 +51,10 @@ async def _via(request: web.Request, wanted: Channel) -> Via | None:
         connector = await request.app[CONNECTOR](wanted.id)
     except (ChannelError, NoChannel):
         return None
+    if isinstance(connector, Learning):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEARN_SECONDS):
+                await connector.learn()
     settings, signing = request.app[SETTINGS], request.app[SIGNING]
     return Via(wanted.id, wanted.mode, connector.capabilities, urlsplit(settings.address).hostname or "newsroom",
                signing("reply"))
@@ -59,9 +68,29 @@ def composed(post: Any, form: Fields) -> Composed:
     return Composed(
         client_id=form.text("client_id")[:64], text=long_text(post, "text"), to=addresses(form.text("to")),
         cc=addresses(form.text("cc")), subject=form.text("subject")[:500],
-        attachments=tuple(Attachment(part.filename, part.content_type, part.file.read()) for part in files),
-        last_seen=seen, send_anyway=form.on("send_anyway"), then=then,
+        attachments=tuple(Attachment(part.filename, part.content_type, part.file.read(), description=words)
+                          for part, words in zip_longest(files, _descriptions(post)[:len(files)], fillvalue="")),
+        last_seen=seen, send_anyway=form.on("send_anyway"), then=then, private=form.text("visibility") == "private",
         reason=int(reason) if reason.isascii() and reason.isdigit() and len(reason) < 10 else None)
+
+
+def _descriptions(post: Any) -> list[str]:
+    """What is on each file, in their order."""
+    return [" ".join(text.replace("\0", "").split())[:LONGEST_DESCRIPTION] if isinstance(text, str) else ""
+            for text in post.getall("description", [])]
+
+
+def warning(thread: Sequence[Message]) -> str:
+    """The content warning that an answer takes over from the message it answers."""
+    last = next((one for one in reversed(thread) if one.direction == "in"), None)
+    subject = last.subject if last else ""
+    return subject if not subject or subject.lower().startswith("re:") else f"Re: {subject}"
+
+
+def handles(thread: Sequence[Message]) -> str:
+    """The names that an answer begins with, as one text."""
+    last = next((one for one in reversed(thread) if one.direction == "in" and one.author_address), None)
+    return last.author_address if last else ""
 
 
 def long_text(post: Any, name: str) -> str:

@@ -4,6 +4,7 @@
 import { isOnline } from "./connection.js";
 import { make } from "./fragment.js";
 import { guard } from "./guard.js";
+import { askDescriptions, showLength } from "./length.js";
 import { alarm, say } from "./say.js";
 import { clock } from "./time.js";
 import { t } from "./words.js";
@@ -78,6 +79,8 @@ function prepare(form) {
   }
   if (newer) push(kind, text);
   else localStorage.removeItem(name(kind));
+  showLength(form);
+  askDescriptions(form);
   let timer = 0;
   text.addEventListener("input", () => {
     began = true;
@@ -125,9 +128,9 @@ async function send(event, form, kind) {
   const error = form.querySelector(".error");
   error.hidden = true;
   try {
-    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" } });
+    const answer = await fetch(form.action, { method: "POST", body: new FormData(form, event.submitter), headers: { Accept: "application/json" } });
     const told = await answer.json();
-    if (answer.ok) sent(form, kind);
+    if (answer.ok) sent(form, kind, told);
     else refused(form, error, answer.status, told);
   } catch {
     refused(form, error, 0, { error: t("say.failed") });
@@ -135,11 +138,13 @@ async function send(event, form, kind) {
   delete form.dataset.busy;
 }
 
-function sent(form, kind) {
+function sent(form, kind, told) {
+  const last = form.elements.last_seen;
   form.reset();
   form.elements.text.value = "";
   form.elements.client_id.value = crypto.randomUUID().replaceAll("-", "").slice(0, 24);
   form.elements.text.dispatchEvent(new CustomEvent("emptied"));
+  if (last) last.value = Math.max(Number(last.value), told.message); // our own answer is no news to us
   began = false;
   document.getElementById("changed").hidden = true;
   localStorage.removeItem(name(kind));

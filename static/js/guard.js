@@ -7,7 +7,7 @@ import { t } from "./words.js";
 const NINE = /(?<![\d.,+-])\d(?:[ .]?\d){8}(?![\d-]|[.,]\d)/g;
 const IBAN = /\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b/gi;
 const PHONE = /(?<!\d)(?:\+31|0031|0)[ -]?(?:\d[ -]?){9}(?!\d)/;
-const MAIL = /[^\s@<>]+@[^\s@<>]+\.[^\s@<>.]{2,}/;
+const MAIL = /(?<![^\s<>(,;])[^\s@<>(,;]+@[^\s@<>]+\.[^\s@<>.]{2,}/; // not @name@server, which is no mail address
 
 /** Which of "bsn", "iban", "phone" and "mail" a text seems to hold. */
 export function found(text, isPublic) {

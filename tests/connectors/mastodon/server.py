@@ -98,11 +98,13 @@ heartbeat_seconds = 0.2
         await self.kill()
         self._folder.cleanup()
 
-    async def person(self, name: str) -> Person:
-        """Somebody with a name that no other test uses."""
+    async def person(self, name: str, scopes: str = "read write:statuses write:media") -> Person:
+        """Somebody with a name that no other test uses, and a token with these rights."""
         name = f"{name}{next(_numbers)}"
         await self.ask("POST", "/api/v1/_mock/dev_user", json={"username": name, "display_name": name.title()})
-        told = await self.ask("POST", "/api/v1/_mock/login", json={"username": name})
+        app = await self.ask("POST", "/api/v1/apps", json={"client_name": "Newsroom", "scopes": scopes})
+        told = await self.ask("POST", "/oauth/token", json={
+            "grant_type": "authorization_code", "code": f"mockcode_{name}", "client_id": app["client_id"]})
         return Person(self, name, told["access_token"])
 
     async def fail(self, path: str, status: int, count: int | None = None, methods: tuple[str, ...] = (),
