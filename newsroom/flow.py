@@ -146,10 +146,7 @@ def _moving(id: int, before: datetime, this: datetime, earlier: Earlier, counts:
 async def _counts(connection: Connection, scope: Scope, ids: Sequence[int],
                   hours: Iterable[datetime]) -> dict[tuple[int, datetime], int]:
     # kept by the event's own transaction; single hours, through the primary key
-    rows = await connection.fetch(
-        "select channel_id, hour, sum(n)::int as n from arrival_count where channel_id = any($1::int[])"
-        " and hour = any($2::timestamptz[]) and visibility = any($3::text[]) group by channel_id, hour",
-        list(ids), list(hours), sorted(scope.classes))
+    rows = await connection.fetch(KEPT, list(ids), list(hours), sorted(scope.classes))
     return {(row["channel_id"], row["hour"]): row["n"] for row in rows}
 
 
@@ -163,9 +160,12 @@ async def _first(connection: Connection, ids: Sequence[int]) -> dict[int, dateti
 
 async def _last(connection: Connection, scope: Scope, at: datetime) -> dict[int, int]:
     # a message is never older than its event, so the events of one hour have them all
-    rows = await connection.fetch(
-        "select m.channel_id, count(*)::int as n from event e join message m on m.id = e.message_id"
-        " where e.at > $1 and e.at <= $2 and e.kind = any($3::text[]) and m.at > $1 and m.direction = 'in'"
-        " and e.after ->> 'class' = any($4::text[]) group by m.channel_id", at - HOUR, at, list(CAME),
-        sorted(scope.classes))
+    rows = await connection.fetch(LAST, at - HOUR, at, list(CAME), sorted(scope.classes))
     return {row["channel_id"]: row["n"] for row in rows}
+
+
+KEPT = ("select channel_id, hour, sum(n)::int as n from arrival_count where channel_id = any($1::int[])"
+        " and hour = any($2::timestamptz[]) and visibility = any($3::text[]) group by channel_id, hour")
+LAST = ("select m.channel_id, count(*)::int as n from event e join message m on m.id = e.message_id"
+        " where e.at > $1 and e.at <= $2 and e.kind = any($3::text[]) and m.at > $1 and m.direction = 'in'"
+        " and e.after ->> 'class' = any($4::text[]) group by m.channel_id")

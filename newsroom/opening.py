@@ -84,8 +84,10 @@ async def of(connection: Connection, channel_id: int, at: datetime) -> Opening:
     return (await every(connection, [channel_id], at))[channel_id]
 
 
-async def every(connection: Connection, channel_ids: Sequence[int], at: datetime) -> dict[int, Opening]:
-    """The same of several channels, with what is planned."""
+async def every(connection: Connection, channel_ids: Sequence[int] | None, at: datetime) -> dict[int, Opening]:
+    """The same of several channels, with what is planned; None: of all in use."""
+    if channel_ids is None:
+        channel_ids = [row.id for row in await channel.every(connection)]
     # what was set and is not over; a channel has few
     rows = await connection.fetch(
         "select id, channel_id, state, begins_at, ends_at, text_nl, text_en, target, account_id from opening"

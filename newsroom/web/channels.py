@@ -9,13 +9,12 @@ from datetime import date, datetime, time
 from aiohttp import web
 
 from newsroom import channel, event, flow, opening, overview, probe, watch
-from newsroom.access import Scope
 from newsroom.change import Wrong
 from newsroom.channel import NoChannel
 from newsroom.database import Connection
 from newsroom.flow import ZONE
 from newsroom.hours import minute_of
-from newsroom.opening import Plan
+from newsroom.opening import Opening, Plan
 from newsroom.overview import GROUPS, Row
 from newsroom.web import fields
 from newsroom.web.admin.frame import ID, Problem, by, done, notice, problem
@@ -46,9 +45,11 @@ def routes(add: Routes) -> None:
 async def show(request: web.Request) -> web.Response:
     """Every channel, in groups. `?open=1,2` opens these rows; without it those with trouble are open."""
     at, scope = now(request), request[SCOPE]
+    async with request.app[DATABASE].connection() as connection:  # the holidays of a calendar take a while to load
+        openings = await opening.every(connection, None, at)
     async with seen(request).snapshot() as connection:
         epoch, position = await event.position(connection)
-        rows = await _shown(request, connection, scope, at)
+        rows = await _shown(request, connection, openings, at)
     groups = {name: [one for one in rows if one.group == name] for name in GROUPS}
     speech = language_of(request)
     return page(request, "channels/channels.html", groups=groups, epoch=epoch, position=position, count=len(rows),
@@ -127,15 +128,17 @@ async def remove_opening(request: web.Request) -> web.StreamResponse:
     raise done(request, "channels", "opening_removed")
 
 
-async def _shown(request: web.Request, connection: Connection, scope: Scope, at: datetime) -> list[Shown]:
-    rows, kinds, speech = await overview.read(connection, scope), request.app[CHANNELS].kinds, language_of(request)
-    ids = [row.id for row in rows]
-    flows, openings = await flow.read(connection, scope, ids, at), await opening.every(connection, ids, at)
+async def _shown(request: web.Request, connection: Connection, openings: Mapping[int, Opening],
+                 at: datetime) -> list[Shown]:
+    scope, kinds, speech = request[SCOPE], request.app[CHANNELS].kinds, language_of(request)
+    rows = await overview.read(connection, scope)
+    flows = await flow.read(connection, scope, [row.id for row in rows], at)
     wanted = _open(request.query, rows)
     found = []
     for row in rows:
         log = tuple(await overview.log(connection, scope, row.id)) if row.id in wanted else None
-        found.append(shown(row, kinds.get(row.kind), flows[row.id], openings[row.id], at, speech, log))
+        found.append(shown(row, kinds.get(row.kind), flows[row.id],
+                           openings.get(row.id, Opening()), at, speech, log))
     return found
 
 
