@@ -19,6 +19,7 @@ from newsroom import (
     channel,
     collect,
     delivery,
+    desk,
     link,
     nightly,
     opening,
@@ -89,6 +90,7 @@ async def demo(settings: Settings, speed: float,
         house.site[RENDER].mark_demo()
         await demo_town.load(house.database, house.keys.signing_key("reply"), now, tell)
         async with house.database.transaction() as connection:
+            await desk.prepare(connection)
             chef = next(one for one in await account.everyone(connection) if "chef_dag" in one.roles)
             path = await link.make(connection, "start", chef.id, now)
         task = asyncio.create_task(_guarded(demo_town.trickle(house.database, house.bell, speed), house.failed))
@@ -107,6 +109,9 @@ async def run(settings: Settings, web_part: bool = True, work_part: bool = True,
         pool = await connect(settings.database_url, size=20)
         stack.push_async_callback(pool.close)
         house = _compose(settings, pool, kinds or connectors())
+        if work_part and kinds is None:  # who brings kinds of their own brings their channels too
+            async with pool.transaction() as connection:
+                await desk.prepare(connection)
         await house.feed.start()
         tasks = [house.bell.run(), house.feed.run()]
         tasks += [live.keep_alive(house.site)] if web_part else []

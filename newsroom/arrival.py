@@ -50,7 +50,9 @@ async def arrive(connection: Connection, pairs: Sequence[tuple[Stored, Sequence[
 
 
 def _arrival(stored: Stored, number: int, item: Incoming, house: Configuration) -> Arrival:
-    item = normal(item, stored.delivery.received_at, bool(stored.delivery.meta.get("history")))
+    meta = stored.delivery.meta
+    believed = bool(meta.get("history") or meta.get("dated"))  # old mail, or a letter whose date a colleague read
+    item = normal(item, stored.delivery.received_at, believed)
     channel_id = stored.channel_id
     return Arrival(stored, number, item, keys(channel_id, item, house), home(channel_id, item, house))
 

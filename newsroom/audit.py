@@ -19,6 +19,7 @@ KINDS = {
     "account_made": "an account was made",
     "account_changed": "roles, teams or the state of an account were changed",
     "address_shown": "a resident's full address was asked for",
+    "exported": "figures or conversations were saved as a file",
     "refused": "somebody asked for what they may not see or do",
     "setting_changed": "a setting was changed by an administrator",
     "nothing_disappears": "the nightly check, with what it found",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from connectors import Author
 from newsroom.database import Connection
+
+SHORTEST_SEARCH, LONGEST_SEARCH = 3, 100  # characters
 
 Known = dict[tuple[str, str], tuple[int, bool]]
 
@@ -61,6 +64,40 @@ async def conversations(connection: Connection, contact_id: int, classes: Sequen
     return [dict(row) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Somebody who was found: `identities` are (kind, address), `n` conversations that the asker may see."""
+
+    id: int
+    name: str
+    identities: list[tuple[str, str]]
+    n: int
+    last_at: datetime
+
+
+async def search(connection: Connection, classes: Sequence[str], words: str, number: str = "",
+                 limit: int = 8) -> list[Found]:
+    """People by a part of their name or address, or by telephone `number` (E.164), who last wrote first. Only who has a
+    conversation that these classes may see: others do not exist here."""
+    words = words.replace("\x00", "").strip()
+    if not SHORTEST_SEARCH <= len(words) <= LONGEST_SEARCH:
+        return []
+    escaped = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    rows = await connection.fetch(SEARCH, f"%{escaped}%", number, sorted(classes), limit)
+    return [Found(row["id"], row["name"], [tuple(one) for one in row["identities"]], row["n"], row["last_at"])
+            for row in rows]
+
+
+async def addresses(connection: Connection, classes: Sequence[str], contact_id: int) -> dict[str, str]:
+    """The addresses of one contact by kind; empty for one that these classes know nothing of."""
+    # to fill in for a colleague who chose this person
+    rows = await connection.fetch(
+        "select distinct on (i.kind) i.kind, i.address, i.name from contact_identity i where i.contact_id = $1"
+        " and exists (select from conversation c where c.contact_id = $1 and c.visibility = any($2::text[]))"
+        " order by i.kind, i.address", contact_id, sorted(classes))
+    return {row["kind"]: row["address"] for row in rows}
+
+
 def masked(address: str) -> str:
     """An address as it shows until somebody asks for it: "m.d•••@voorbeeld.example", "•••• 4417"."""
     local, at, domain = address.rpartition("@")
@@ -78,3 +115,18 @@ async def _find(connection: Connection, keys: Sequence[tuple[str, str]]) -> Know
         " join unnest($1::text[], $2::text[]) as k(kind, address) using (kind, address)",
         [key[0] for key in keys], [key[1] for key in keys])
     return {(row["kind"], row["address"]): (row["contact_id"], row["blocked"]) for row in rows}
+
+
+# by the trigrams of names and addresses; a thousand at most, of whom those with something to see are kept
+SEARCH = """
+select p.id, coalesce(nullif(p.name, ''), (select max(name) from contact_identity where contact_id = p.id)) as name,
+  (select json_agg(json_build_array(kind, address) order by kind, address) from contact_identity
+    where contact_id = p.id and kind in ('email', 'phone')) as identities, v.n, v.last_at
+from (select distinct contact_id as id from (
+    select contact_id from contact_identity where name ilike $1 or address ilike $1 or (kind = 'phone' and address = $2)
+    limit 1000) i) k
+join contact p on p.id = k.id
+join lateral (select count(*)::int as n, max(last_at) as last_at from conversation c where c.contact_id = p.id
+  and c.visibility = any($3::text[]) and c.state not in ('merged', 'removed', 'spam')) v on v.n > 0
+where exists (select from contact_identity where contact_id = p.id and kind in ('email', 'phone'))
+order by v.last_at desc, p.id limit $4"""

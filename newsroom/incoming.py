@@ -21,9 +21,9 @@ UNSEEN = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufef
 SKEW = timedelta(minutes=10)  # clocks differ: not worth a word
 
 
-def normal(item: Incoming, received: datetime, history: bool) -> Incoming:
-    """The item as it is kept. `history` is believed whatever its time."""
-    at, note = _at(item.at, received, history)
+def normal(item: Incoming, received: datetime, believed: bool) -> Incoming:
+    """The item as it is kept. One that is `believed` keeps its time, however long ago."""
+    at, note = _at(item.at, received, believed)
     many = ("too-many-recipients",) if max(map(len, (item.to, item.cc, item.reply_to))) > MOST_PEOPLE else ()
     return replace(
         item, external_id=ExternalId(indexable(item.external_id)), at=at, author=_person(item.author),
@@ -51,12 +51,12 @@ def indexable(text: str) -> str:
     return raw[:INDEX_BYTES - 65].decode(errors="ignore") + "#" + hashlib.sha256(raw).hexdigest()
 
 
-def _at(at: datetime, received: datetime, history: bool) -> tuple[datetime, tuple[str, ...]]:
+def _at(at: datetime, received: datetime, believed: bool) -> tuple[datetime, tuple[str, ...]]:
     """A sender's clock may be years wrong: then the moment of receipt counts, for a message's place in the thread,
     its term and whether it reopens."""
-    if (history or received - BELIEVED <= at) and at <= received:
+    if (believed or received - BELIEVED <= at) and at <= received:
         return at, ()
-    return received, () if received < at < received + SKEW or history else ("odd-time",)
+    return received, () if received < at < received + SKEW or believed else ("odd-time",)
 
 
 def _person(author: Author) -> Author:

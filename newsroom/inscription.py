@@ -217,6 +217,8 @@ def _after(placement: Placement, id: int, sums: Any, bounced: dict[int, int], be
         row = replace(row, state="waiting" if sums["answered"] and not sums["waiting_since"] else "new")
     if id in bounced:
         row = replace(row, problem="bounced")
+    if before is None and row.close_reason_id is not None:  # answered when it was entered
+        row = replace(row, waiting_since=None, unread=0)
     return row
 
 

@@ -15,7 +15,7 @@ SUBJECTS = {
     "settings": ("setting_changed",),
     "people": ("account_made", "account_changed", "link_made", "link_used"),
     "sign_in": ("signed_in", "sign_in_failed", "signed_out", "session_ended", "password_set", "reset_asked"),
-    "seen": ("refused", "address_shown"),
+    "seen": ("refused", "address_shown", "exported"),
     "health": ("health", "nothing_disappears"),
 }
 

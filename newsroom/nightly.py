@@ -49,10 +49,18 @@ async def check(database: Database, at: datetime) -> list[Lost]:
         found = await find(connection, at)
     async with database.transaction() as connection:
         await audit.record(connection, "nothing_disappears", None, "", at,
-                           **{one.kind: {"count": len(one.ids), "first": one.ids[:20]} for one in found})
+                           **{one.kind: {"count": len(one.ids), "ids": one.ids} for one in found})
     for one in found:
         log.error("something disappeared", kind=one.kind, count=len(one.ids), first=one.ids[:5])
     return found
+
+
+async def last(connection: Connection) -> tuple[datetime, dict[str, list[str]]] | None:
+    """When the check last ran and what it found, {kind: references or ids}; None before the first night."""
+    # one line a night
+    row = await connection.fetchrow("select at, data from audit where kind = 'nothing_disappears'"
+                                    " order by at desc, id desc limit 1")
+    return (row["at"], {kind: found.get("ids", []) for kind, found in row["data"].items()}) if row else None
 
 
 async def forget(database: Database, at: datetime) -> None:

@@ -229,10 +229,13 @@ def _new(placement: Placement, id: int, arrival: Arrival, house: Configuration, 
     channel_id = arrival.channel_id
     team = int(meta.get("team") or 0) or house.channels[channel_id][0]
     follows = max((hit for hit in hits if placement.rows[hit].state == "closed"), default=None)
-    state = "spam" if _blocked(item, people) or meta.get("spam") else "closed" if meta.get("history") else "new"
+    closed, assignee = int(meta.get("closed") or 0) or None, int(meta.get("assignee") or 0) or None
+    shut_out = meta.get("spam") or _blocked(item, people) and not meta.get("entered")  # a colleague listened
+    state = "spam" if shut_out else "closed" if meta.get("history") or closed else "open" if assignee else "new"
     placement.rows[id] = Conversation(
         id, item_reference(arrival.stored.reference, arrival.item), channel_id, item.at, item.at,
-        subject=item.subject[:500], state=state, closed_at=item.at if state == "closed" else None, team_id=team,
+        subject=item.subject[:500], state=state, team_id=team, assignee_id=assignee, close_reason_id=closed,
+        closed_at=None if state != "closed" else arrival.stored.delivery.received_at if closed else item.at,
         visibility=access.visibility(id, team, team in house.restricted, False), public=item.public,
         priority=int(meta.get("priority") or conversation.NORMAL),
         labels=sorted({int(part) for part in (meta.get("labels") or "").split(",") if part}),

@@ -20,6 +20,8 @@ from newsroom.triage import By, Conflict, Wrong
 
 HOLD = timedelta(seconds=8)  # a reply can be taken back this long
 LONGEST_NOTE = 100_000  # characters
+TOLD = ("called", "letter", "spoken")  # kinds of answers that were given without us
+LONGEST_TOLD = 20_000  # characters of what a colleague says that they told
 TOKEN_BYTES = 10  # of the signature in a reply address: 80 bits
 
 
@@ -64,11 +66,7 @@ async def answer(connection: Connection, row: Conversation, by: By, reply: Compo
     if known:
         return known
     _check(row, reply, via)
-    # whether the resident wrote, or a colleague answered, while this was typed
-    newer = await connection.fetchval("select true from message where conversation_id = $1 and id > $2"
-                                      " and direction in ('in', 'out') limit 1", row.id, reply.last_seen or 0)
-    if newer and reply.last_seen is not None and not reply.send_anyway:
-        raise Conflict("conflict.new_message")
+    await _read_first(connection, row, reply)
     to = await _recipients(connection, row, reply, via.can)
     _fits(reply, to, via.can)
     place = await aside.begin(connection, row, by, to[0], reply.text) if reply.private and row.public else row
@@ -82,6 +80,28 @@ async def answer(connection: Connection, row: Conversation, by: By, reply: Compo
         await _after(connection, place, by, replace(reply, then="waiting"), draft.id)
         await _after_aside(connection, row, by, reply, place)
     return draft.id
+
+
+async def told(connection: Connection, row: Conversation, by: By, reply: Composed, how: str) -> int:
+    """A colleague called, spoke or wrote a letter: an answer that was given already. Returns its message id.
+
+    Raises as `answer` does."""
+    known = await _known(connection, row, reply.client_id, reply.text)
+    if known:
+        return known
+    if how not in TOLD or not reply.text.strip():
+        raise Wrong("wrong.empty" if how in TOLD else "wrong.action")
+    if len(reply.text) > LONGEST_TOLD:
+        raise Wrong("wrong.too_long", most=LONGEST_TOLD)
+    if row.state in ("merged", "removed", "spam"):
+        raise Conflict("conflict.state", state=row.state)
+    await _read_first(connection, row, reply)
+    id = (await message.reserve(connection, 1))[0]
+    await message.insert(connection, [Message(
+        id, row.id, row.channel_id, "out", by.at, kind=how, external_id=f"told:{id}", account_id=by.actor,
+        body=reply.text.strip(), client_id=reply.client_id, send_state="sent", sent_at=by.at)])
+    await _after(connection, row, by, reply, id)
+    return id
 
 
 async def note(connection: Connection, row: Conversation, by: By, text: str, client_id: str) -> int:
@@ -183,6 +203,14 @@ def _fits(reply: Composed, to: Sequence[Author], can: Capabilities) -> None:
         raise Wrong("wrong.too_long", most=can.longest_text)
 
 
+async def _read_first(connection: Connection, row: Conversation, reply: Composed) -> None:
+    # whether the resident wrote, or a colleague answered, while this was typed
+    newer = await connection.fetchval("select true from message where conversation_id = $1 and id > $2"
+                                      " and direction in ('in', 'out') limit 1", row.id, reply.last_seen or 0)
+    if newer and reply.last_seen is not None and not reply.send_anyway:
+        raise Conflict("conflict.new_message")
+
+
 async def _known(connection: Connection, row: Conversation, client_id: str, text: str) -> int | None:
     """The message this very click made before. Raises `Wrong` for another text under its key: taking that for the
     first one would lose it without a word."""
@@ -205,6 +233,8 @@ async def _recipients(connection: Connection, row: Conversation, reply: Composed
                                   " order by kind, address", row.id)
     known = [Author(*person) for person in rows]
     to = reply.to or await _answered(connection, row, can) or tuple(known)
+    if can.copies:  # a mailbox writes to no telephone
+        to = tuple(person for person in to if person.kind != "phone")
     if not to or not reply.to and len(to) > 1:  # never a guess who of them
         raise Wrong("wrong.no_recipient")
     strangers = {(person.kind, person.address) for person in to} - {(person.kind, person.address) for person in known}

@@ -13,7 +13,7 @@ from newsroom.hours import PRESETS, Block, Hours, Target, due, for_priority, hol
 
 ALWAYS = Hours(always=True)
 PRIORITY_NAMES = {number: name for name, number in PRIORITIES.items()}
-PRESET_OF_KIND = {"email": "email", "web_form": "email", "chat": "chat"}  # other channels: social
+PRESET_OF_KIND = {"email": "email", "web_form": "email", "chat": "chat", "desk": "call_back"}  # other channels: social
 
 
 class Terms:

@@ -23,12 +23,15 @@ NL, EN = language.catalogue("nl"), language.catalogue("en")
 
 # keys that are put together from a value: t('state.' ~ card.state)
 COMPUTED = ("answer.", "board.empty.", "card.problem.", "channels.", "check.", "choice.", "conflict.", "connection.",
-            "contact.kind.", "crowd.", "days.", "density.", "error.", "event.", "filter.", "flow.", "forms.role.",
-            "forms.type.", "forms.wrong.", "guard.", "health.", "kind.", "language.", "lateness.", "layout.",
-            "letter.", "log.field.", "log.kind.", "log.subject.", "log.what.", "menu.", "mode.", "month.", "notice.",
-            "opening.", "outcome.", "people.link_sent.", "people.saved.", "priority.", "problem.", "profile.saved.",
-            "public.by.", "public.opening.", "role.", "saved.", "send.", "shelf.add_to.", "state.", "statement.",
-            "theme.", "thread.unsure.", "unit.", "verb.", "view.", "weekday.", "work.", "wrong.")
+            "contact.kind.", "crowd.", "days.", "density.", "entry.where.", "error.", "event.", "filter.", "flow.",
+            "forms.role.", "forms.type.", "forms.wrong.", "guard.", "health.", "kind.", "language.", "lateness.",
+            "layout.", "letter.", "log.field.", "log.kind.", "log.subject.", "log.what.", "menu.", "mode.", "month.",
+            "notice.", "opening.", "outcome.", "people.link_sent.", "people.saved.", "priority.", "problem.",
+            "profile.saved.", "public.by.", "public.opening.", "queue.age.", "queue.back.", "queue.cause.",
+            "queue.column.", "queue.csv.", "queue.in.", "queue.list.work.", "queue.night.", "queue.part.",
+            "queue.period.", "queue.problem.", "queue.work.", "role.", "saved.", "send.", "shelf.add_to.", "state.",
+            "statement.", "theme.", "thread.unsure.", "told.", "unit.", "verb.", "view.", "weekday.", "work.",
+            "wrong.")
 KEY = r"""(?P<quote>['"`])(?P<key>[a-z][a-z0-9_.-]*)(?:(?P<more>\$\{|\{|(?P=quote)\s*[~+])|(?P=quote))"""
 CALLS = {
     "templates": (".html", re.compile(r"\bt\(\s*" + KEY)),
@@ -106,6 +109,8 @@ def test_computed_keys_cover_what_the_domain_knows():
     wanted |= {f"send.{name}" for name in re.findall(r"\w+", sending)}
     wanted |= {f"{part}.{number}" for part in ("weekday", "weekday.short") for number in range(7)}
     wanted |= {f"{part}.{number}" for part in ("month", "month.short") for number in range(1, 13)}
+    nightly = (ROOT / "newsroom" / "nightly.py").read_text(encoding="utf-8")
+    wanted |= {f"queue.night.{kind}" for kind in re.findall(r'\("(\w+)", (?:[A-Z_]+, \(|counts)', nightly)}
     assert set() == wanted - set(NL)
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors import Capabilities, Connector, Outgoing, Sent, Step
+from connectors.desk import Desk
 from connectors.email.parse import parse
 from connectors.email.settings import Settings
 from connectors.web_form import WebForm
@@ -39,4 +40,4 @@ class DemoEmail:
 
 def demo_kinds() -> dict[str, type[Connector]]:
     """The connectors of the demo by name, in the place of the installed ones."""
-    return {"email": DemoEmail, "web_form": WebForm}
+    return {"email": DemoEmail, "web_form": WebForm, "desk": Desk}

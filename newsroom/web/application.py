@@ -16,13 +16,17 @@ from newsroom.web import (
     board,
     channels,
     conversation,
+    entry,
     forms,
     health,
     live,
     mail_body,
     people,
     profile,
+    queue,
+    queue_list,
     receipt,
+    redistribute,
     routes,
     search,
     sign_in,
@@ -41,7 +45,8 @@ from newsroom.web.visitor import reference
 Part = Callable[[Routes], None]
 PARTS: Sequence[Part] = (health.routes, live.routes, sign_in.routes, welcome.routes, profile.routes, people.routes,
                          board.routes, channels.routes, search.routes, conversation.routes, mail_body.routes,
-                         actions.routes, admin.routes, forms.routes, receipt.routes, form.routes)
+                         actions.routes, admin.routes, forms.routes, queue.routes, queue_list.routes,
+                         redistribute.routes, entry.routes, receipt.routes, form.routes)
 
 
 def make(database: Database, settings: Settings, render: Render | None = None, parts: Sequence[Part] = PARTS,

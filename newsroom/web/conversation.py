@@ -51,13 +51,16 @@ async def answer(request: web.Request) -> web.StreamResponse:
     """Queue an answer. Refused: the page again with the words still in it, or the reason as JSON."""
     post = await request.post()
     form = fields.Fields(post)
-    given = {**form.all("to", "cc", "then", "subject"), "text": reply_form.long_text(post, "text")}
+    given = {**form.all("to", "cc", "then", "how", "subject"), "text": reply_form.long_text(post, "text")}
 
     async def run(connection: Connection, row: Conversation, by: By) -> int:
-        found = await reply_form.via(request, connection, row)
-        if found is None:
+        composed = reply_form.composed(post, form)
+        if (how := form.text("how")) not in ("", "mail"):
+            id = await reply.told(connection, row, by, composed, how)
+        elif found := await reply_form.via(request, connection, row):
+            id = await reply.answer(connection, row, by, composed, found[1])
+        else:
             raise Wrong("wrong.no_sending")
-        id = await reply.answer(connection, row, by, reply_form.composed(post, form), found[1])
         await draft.forget(connection, row.id, request[SCOPE].account_id, "answer")
         return id
 

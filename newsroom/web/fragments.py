@@ -15,7 +15,7 @@ from newsroom.message import File, Message
 from newsroom.web.render import Render
 
 ICONS = {"email": "mail", "web_form": "form", "chat": "chat", "mastodon": "mast", "whatsapp": "wa", "facebook": "fb",
-         "instagram": "ig"}
+         "instagram": "ig", "desk": "pen"}
 WARN = ("mastodon",)  # where a subject is a content warning
 EVENT_ICONS = {"claimed": "me", "assigned": "me", "team_changed": "people", "moved": "swap", "closed": "check",
                "reopened": "redo", "department_asked": "swap", "late": "alert", "almost_late": "clock",
@@ -50,9 +50,10 @@ class Fragments:
             return self._event(item, names, speech)
         kind, channel = names.channels.get(item.channel_id, ("", ""))
         writer = names.accounts.get(item.account_id or 0)
+        name = writer[0] if writer else item.author_name if item.author_kind == "desk" else ""
         return self._render.text(
             "conversation/message.html", speech, message=item, row=row, files=files, channel=channel, kind=kind,
-            writer=writer[0] if writer else "", subject=_subject(item, row), warning=kind in WARN, **times(speech))
+            writer=name, subject=_subject(item, row), warning=kind in WARN, **times(speech))
 
     def _event(self, item: Event, names: Names, speech: str) -> str:
         if item.kind in SILENT:

@@ -25,3 +25,10 @@ FORM_SENDS = (Limit(5, 60), Limit(30, 3600))  # forms sent from one address
 FORM_UPLOADS = (Limit(10, 60), Limit(60, 3600))  # pages with files from one address
 PATIENCE_SECONDS = 3  # nobody fills in a form faster
 STATE_SECONDS = 86_400  # how long a form can be filled in before its files are gone
+
+# what colleagues enter themselves
+ENTRY_FILES = 20  # scans of one letter
+ENTRY_FILE_BYTES = 10_000_000  # of one scan
+ENTRY_FILES_BYTES = 20_000_000  # of all scans of one entry
+ENTRY_BODY_BYTES = 52_000_000  # so that what is too large can be told file by file
+ENTRY_YEAR_DAYS = 366  # how old a letter may be

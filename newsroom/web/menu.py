@@ -12,7 +12,7 @@ from aiohttp import web
 from newsroom.web.keys import SCOPE, standing
 from newsroom.web.routes import POLICIES
 
-ICONS = {"board": "board", "mine": "me", "channels": "pulse", "spam": "shield"}
+ICONS = {"board": "board", "mine": "me", "channels": "pulse", "queue": "queue", "spam": "shield"}
 ADMIN = ("admin_channels", "admin_forms", "admin_teams", "admin_people", "admin_hours", "admin_days", "admin_targets",
          "admin_labels", "admin_reasons", "admin_log")
 

@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.web_request import FileField
 
 from connectors import Attachment, Author, ChannelError, Learning
-from newsroom import channel
+from newsroom import channel, desk
 from newsroom.channel import Channel, NoChannel
 from newsroom.conversation import Conversation
 from newsroom.database import Connection
@@ -39,7 +39,9 @@ async def via(request: web.Request, connection: Connection, row: Conversation) -
     if found is None or found.can.sends:
         return (own, found) if found else None
     try:
-        other = await channel.by_name(connection, str(own.settings.get("reply_channel") or ""))
+        name = str(own.settings.get("reply_channel") or "")
+        other = await desk.mailbox(connection, row.team_id) if own.kind == desk.KIND and not name else \
+            await channel.by_name(connection, name)
     except NoChannel:
         return None
     found = await _via(request, other)
@@ -122,10 +124,11 @@ def recipients(thread: Sequence[Message], participants: Sequence[tuple[str, str,
         return ", ".join(written(kind, address, name) for kind, address, name in participants[:1]), [], ""
     writer = [last.author_kind, last.author_address, last.author_name]
     to = [person for person in last.recipients.get("reply_to", ()) if person[1] != own] or [writer]
+    to = [person for person in to if person[0] != "phone"]
     taken = {person[1] for person in to} | {own}
     others = [person for field in ("to", "cc") for person in last.recipients.get(field, ())
               if person[0] == "email" and person[1] not in taken]
-    passed_over = "" if writer[1] in taken else written(*writer)
+    passed_over = "" if writer[1] in taken or writer[0] == "phone" else written(*writer)
     return ", ".join(written(*person) for person in to), [written(*person) for person in others], passed_over
 
 

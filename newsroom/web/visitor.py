@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import structlog
 from aiohttp import web
 
-from newsroom import access, account, session
+from newsroom import access, account, report, session
 from newsroom.database import Database
 from newsroom.settings import Settings
 from newsroom.web.keys import ACCOUNT, ADDRESS, DATABASE, REFERENCE, SCOPE, SESSION, SETTINGS, log, now
@@ -67,6 +67,11 @@ async def identify(request: web.Request) -> bool:
 def seen(request: web.Request) -> Database:
     """The database as the person who is signed in may see it: for every page that shows conversations."""
     return request.app[DATABASE].seen_by(request[SCOPE].classes)
+
+
+def counted(request: web.Request) -> Database:
+    """The database for figures: as `seen`; for who may see no conversation, the ordinary ones. See report.classes."""
+    return request.app[DATABASE].seen_by(report.classes(request[SCOPE]))
 
 
 def cookie_name(settings: Settings) -> str:

@@ -13,7 +13,7 @@ const WAYS = { arrowup: [0, -1], k: [0, -1], arrowdown: [0, 1], j: [0, 1], arrow
 const PAGES = { b: "/bord", w: "/werk", k: "/kanalen", q: "/wachtrij", s: "/spam" }; // after G
 const GO = 1500; // milliseconds for the letter after G
 const HELP = [["← ↑ → ↓  H K L J", "keys.walk"], ["Enter", "keys.open"], ["X", "keys.select"], ["I", "keys.claim"], ["A", "keys.assign"], ["T", "keys.team"], ["M", "keys.move"],
-  ["F", "keys.labels"], ["P", "keys.priority"], ["E", "keys.close"], ["R", "keys.reply"], ["C", "keys.note"], ["Z", "keys.undo"], ["N", "keys.fresh"], ["G B, G W", "keys.go"], ["/", "keys.search"], ["?", "keys.help"]];
+  ["F", "keys.labels"], ["P", "keys.priority"], ["E", "keys.close"], ["R", "keys.reply"], ["C", "keys.note"], ["Z", "keys.undo"], ["N", "keys.fresh"], ["Q", "entry.new"], ["G B, G W", "keys.go"], ["/", "keys.search"], ["?", "keys.help"]];
 
 /** Whether a key press belongs to a field, a menu or the browser. */
 export function isTaken(event) {

@@ -122,6 +122,9 @@ MATRIX = {
         GET /kanalen/stand
     """,
     "work": """
+        GET /invoer
+        POST /invoer
+        GET /invoer/contacten
         POST /gesprek/{reference}/antwoord
         POST /gesprek/{reference}/notitie
         POST /gesprek/{reference}/concept
@@ -135,6 +138,19 @@ MATRIX = {
         GET /kanalen/{id}/openstelling
         POST /kanalen/{id}/openstelling
         POST /kanalen/{id}/openstelling/verwijder
+    """,
+    "triage": """
+        POST /wachtrij/norm
+        POST /wachtrij/vrij
+        GET /wachtrij/lijst
+        GET /wachtrij/lijst.csv
+        GET /wachtrij/herverdeel
+        POST /wachtrij/herverdeel
+        POST /wachtrij/herverdeel/terug
+    """,
+    "figures": """
+        GET /wachtrij
+        GET /wachtrij/cijfers.csv
     """,
     "log": """
         GET /beheer/logboek
