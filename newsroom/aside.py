@@ -8,7 +8,7 @@ from __future__ import annotations
 from connectors import Author
 from newsroom import access, conversation, delivery
 from newsroom.conversation import EXCERPT, Conversation, facets
-from newsroom.database import Connection
+from newsroom.database import Connection, take_wall_down
 from newsroom.event import Draft, record
 from newsroom.triage import By
 
@@ -17,12 +17,14 @@ async def begin(connection: Connection, row: Conversation, by: By, person: Autho
     """The private conversation with this resident over the same channel, behind the same wall: the one that is open
     already, or a new one that says which public one it follows, and begins with our `text`: what the resident said in
     public stays where they can delete it."""
+    await take_wall_down(connection)  # what is sealed here has readers of its own
     id = await connection.fetchval(
         # where we talk already
         "select c.id from conversation c join participant p on p.conversation_id = c.id where p.kind = $1"
-        " and p.address = $2 and c.channel_id = $3 and not c.public and c.visibility = $4"
+        " and p.address = $2 and c.channel_id = $3 and not c.public"
+        " and (c.visibility = $4 or c.sealed and c.follows = $5)"
         " and c.state in ('new', 'open', 'department', 'waiting') order by c.last_at desc, c.id limit 1",
-        person.kind, person.address, row.channel_id, row.visibility)
+        person.kind, person.address, row.channel_id, row.visibility, row.id)
     if id is not None:
         return (await conversation.lock(connection, [id]))[id]
     id = (await conversation.reserve(connection, 1))[0]

@@ -67,11 +67,14 @@ async def test_who_may_not_see_the_question_may_not_see_the_answer(desk):
         await connection.execute("insert into conversation_reader values ($1, $2)", row.id, desk.sanne.account_id)
         scope = replace(desk.sanne, classes=desk.sanne.classes | {f"sealed:{row.id}"})
         desk.sanne = scope
+    house, desk.db = desk.db, desk.db.seen_by(scope.classes)  # as a page does it, behind the wall
     await desk.answer(private=True, text="Vertrouwelijk")
-    found, = await rows(desk.db, "select c.visibility = 'sealed:' || c.id as sealed, count(r.account_id) as readers"
-                                 " from conversation c left join conversation_reader r on r.conversation_id = c.id"
-                                 " where not c.public group by c.id")
-    assert {"sealed": True, "readers": 1} == found
+    await desk.answer("c2", private=True, text="Nog iets")
+    found, = await rows(house, "select c.visibility = 'sealed:' || c.id as sealed, count(r.account_id) as readers,"
+                               " c.state, c.last_message_id is not null as said from conversation c"
+                               " left join conversation_reader r on r.conversation_id = c.id"
+                               " where not c.public group by c.id")
+    assert {"sealed": True, "readers": 1, "state": "waiting", "said": True} == found
 
 
 async def test_a_public_answer_says_so_and_carries_only_its_own_warning(desk):

@@ -77,9 +77,12 @@ def composed(post: Any, form: Fields) -> Composed:
 
 
 def _descriptions(post: Any) -> list[str]:
-    """What is on each file, in their order."""
-    return [" ".join(text.replace("\0", "").split())[:LONGEST_DESCRIPTION] if isinstance(text, str) else ""
-            for text in post.getall("description", [])]
+    """What is on each file, in their order. Raises `Wrong`."""
+    found = [" ".join(text.replace("\0", "").split()) if isinstance(text, str) else ""
+             for text in post.getall("description", [])]
+    if any(len(text) > LONGEST_DESCRIPTION for text in found):
+        raise Wrong("wrong.too_long", most=LONGEST_DESCRIPTION)
+    return found
 
 
 def warning(thread: Sequence[Message]) -> str:
