@@ -241,6 +241,7 @@ class Capabilities:
     sent_items: bool = False
     copies: bool = False  # knows Cc and Bcc
     sends: bool = True
+    live: bool = False  # somebody waits for each line: a reply goes at once, without signature or quotation
 
 
 @dataclass(frozen=True, slots=True)

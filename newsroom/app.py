@@ -17,6 +17,7 @@ from connectors import Connector, connectors
 from newsroom import (
     account,
     channel,
+    chat,
     collect,
     delivery,
     desk,
@@ -31,6 +32,7 @@ from newsroom import (
     watch,
 )
 from newsroom import demo as demo_town
+from newsroom.attendance import Attendance
 from newsroom.database import Database, connect, migrate
 from newsroom.doorbell import Doorbell
 from newsroom.embedded import EmbeddedPostgres
@@ -41,9 +43,11 @@ from newsroom.parser import Parsers
 from newsroom.settings import Settings
 from newsroom.web import application, live
 from newsroom.web.fragments import Fragments
-from newsroom.web.keys import BELL, CHANNELS, CONNECTOR, FEED, RENDER, SIGNING, WRITER
-from newsroom.web.live import SOCKETS
+from newsroom.web.keys import ATTENDANCE, BELL, CHANNELS, CONNECTOR, FEED, RENDER, SIGNING, WRITER
+from newsroom.web.public import chat_live
 from newsroom.web.render import Render
+from newsroom.web.socket import SOCKETS
+from newsroom.web.visiting import Visiting
 
 TICK_SECONDS = 5.0  # how late a card may turn amber or red
 STOP_SECONDS = 5.0  # open requests get this long when we stop
@@ -114,7 +118,9 @@ async def run(settings: Settings, web_part: bool = True, work_part: bool = True,
                 await desk.prepare(connection)
         await house.feed.start()
         tasks = [house.bell.run(), house.feed.run()]
-        tasks += [live.keep_alive(house.site)] if web_part else []
+        if web_part:
+            tasks += [live.keep_alive(house.site), chat_live.keep_alive(house.site), house.site[ATTENDANCE].run(),
+                      Visiting(house.site).run()]
         if work_part:
             tasks += await _workers(house, stack)
         running = [asyncio.create_task(_guarded(task, house.failed)) for task in tasks]
@@ -133,7 +139,9 @@ def _compose(settings: Settings, pool: Database, kinds: dict[str, type[Connector
     bell.rings(feed.ring)
     house = House(settings, pool, keys, feed, delivery.Writer(pool, bell), channel.Live(pool, kinds, keys), bell,
                  asyncio.get_running_loop().create_future(), site)
-    site[FEED], site[WRITER], site[BELL] = feed, house.writer, bell
+    site[FEED], site[WRITER], site[BELL], site[ATTENDANCE] = feed, house.writer, bell, Attendance(bell.say)
+    bell.hears(site[ATTENDANCE].hear)
+    site[ATTENDANCE].changed(partial(chat_live.typing, site))
     site[SIGNING], site[CHANNELS], site[SOCKETS] = keys.signing_key, house.channels, set()
     site[CONNECTOR] = house.channels.connector
     return house
@@ -153,12 +161,12 @@ async def _workers(house: House, stack: AsyncExitStack) -> list:
 
 
 async def _timer(house: House) -> None:
-    """Write what became late, what waits too long and what opened or closed, until cancelled."""
+    """Write what became late, what waits too long, what opened or closed and who left a chat, until cancelled."""
     while True:
         try:
             async with house.database.transaction() as connection:
                 n = 0
-                for tick in (opening.tick, watch.tick, term.tick):
+                for tick in (opening.tick, watch.tick, term.tick, chat.tick):
                     n += await tick(connection, datetime.now(UTC))
             if n:
                 house.bell()
@@ -173,6 +181,7 @@ async def _serve(house: House, stack: AsyncExitStack) -> None:
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     stack.push_async_callback(live.close_all, house.site)
+    stack.push_async_callback(chat_live.close_all, house.site)
     await web.TCPSite(runner, house.settings.host, house.settings.port, backlog=1024).start()
 
 

@@ -7,7 +7,7 @@ save, and record the event.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -152,6 +152,11 @@ async def change(connection: Connection, before: Conversation, after: Conversati
     await save(connection, [after])
     await record(connection, [Draft(event.kind, event.at, after.id, event.message_id, event.actor_id,
                                     facets(before), facets(after), event.key, event.data)])
+
+
+def raised(row: Conversation) -> Conversation:
+    """The same with the next version, for what changes around it."""
+    return replace(row, version=row.version + 1)
 
 
 def _row(row: Any) -> Conversation:

@@ -47,6 +47,10 @@ KINDS = {
     "almost_late": "the last part of the term began",
     "late": "the term passed",
     "term_changed": "the term was computed anew",
+    "visitor_left": "the visitor of a chat is gone",
+    "visitor_back": "the visitor of a chat is back",
+    "visitor_named": "the visitor of a chat gave a name or an address",
+    "transcript_asked": "the visitor of a chat asked for it by mail",
     "channel_changed": "a channel's settings, mode or health",
     "rights_changed": "a person's rights changed",
 }

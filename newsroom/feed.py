@@ -16,7 +16,7 @@ import asyncpg
 import msgspec
 import structlog
 
-from newsroom import board, conversation, event, message, watch
+from newsroom import board, chat, conversation, event, message, watch
 from newsroom.access import Scope
 from newsroom.conversation import Conversation, facets
 from newsroom.database import Connection, Database
@@ -26,6 +26,7 @@ POLL_SECONDS = 2.0  # a lost doorbell costs at most this
 BATCH = 500  # events read at a time
 REPLAY_MOST = 2000  # further behind: the page is fetched again
 SUBSCRIPTIONS = 3  # conversations whose thread a socket follows
+COME_BACK = 4408  # closes a socket that does not keep up: it comes back from its position
 
 log = structlog.get_logger()
 encode = msgspec.json.Encoder().encode
@@ -70,6 +71,19 @@ class Viewer:
         self.audience = (*self.audience[:2], ids)
 
 
+class Guest:
+    """The open chat of one visitor: it hears of its own visit only. `live` once it has all that went before; a guest
+    that is not catches up, and one that does not keep up comes back from its position."""
+
+    __slots__ = ("socket", "address", "position", "live")
+
+    def __init__(self, socket: Socket, address: str, position: int):
+        self.socket = socket
+        self.address = address
+        self.position = position
+        self.live = False
+
+
 @dataclass(slots=True)
 class News:
     """A stretch of events with what they changed: rows as they are now, messages and files to show."""
@@ -81,6 +95,7 @@ class News:
     names: board.Names
     messages: dict[int, message.Message]
     files: dict[int, list[message.File]]
+    visits: dict[int, list[str]] = field(default_factory=dict)  # of conversations: who hears of it in a chat
     cards: dict[tuple[int, str], str] = field(default_factory=dict)
 
 
@@ -93,6 +108,7 @@ class Feed:
         self._rights = rights  # called with an account id whose rights changed
         self._bell = asyncio.Event()
         self.viewers: set[Viewer] = set()
+        self.guests: dict[str, set[Guest]] = {}
         self.head = 0
         self.epoch = ""
         self.reachable = True  # whether the database answers
@@ -135,7 +151,8 @@ class Feed:
                 return False
             if not self.standing.all or any(one.kind == "channel_changed" for one in events):
                 self.standing = await watch.standing(connection)
-            news = await self._read(connection, self.head, events[-1].id, events) if self.viewers else None
+            news = await self._read(connection, self.head, events[-1].id, events) \
+                if self.viewers or self.guests else None
         if news is not None:
             self.tell(news)
         self.head = events[-1].id
@@ -165,6 +182,44 @@ class Feed:
                 viewer.position = end
         for viewer in behind:
             self.catch_up(viewer)
+        for id, addresses in news.visits.items():
+            for address in addresses:
+                self._tell_guests(address, id, news)
+
+    async def welcome(self, guest: Guest) -> None:
+        """Let a chat hear of its visit, from its position on."""
+        self.guests.setdefault(guest.address, set()).add(guest)
+        while not guest.live:
+            async with self._database.snapshot() as connection:
+                position, items = await chat.thread(connection, guest.address, guest.position)
+                files = await message.files(connection, [item.id for item in items])
+                row = (await chat.conversations(connection, [guest.address])).get(guest.address)
+                names = await board.names(connection)
+            if not guest.socket.write(_lines(position, items, files, row, names)):
+                return guest.socket.close(COME_BACK)
+            guest.position = position
+            guest.live = self.head <= position  # else something was told to others in the meantime
+
+    def leave(self, guest: Guest) -> None:
+        """Its panel is closed."""
+        here = self.guests.get(guest.address, set())
+        here.discard(guest)
+        if not here:
+            self.guests.pop(guest.address, None)
+
+    def _tell_guests(self, address: str, id: int, news: News) -> None:
+        guests = [guest for guest in self.guests.get(address, ()) if guest.live]
+        if not guests:
+            return
+        ids = dict.fromkeys(one.message_id for one in news.events if one.conversation_id == id)
+        items = [item for one in ids if (item := news.messages.get(one or 0)) and chat.sees(address, item)]
+        frame = _lines(news.end, items, news.files, news.rows.get(id), news.names)
+        for guest in guests:
+            if guest.socket.write(frame):
+                guest.position = news.end
+            else:
+                guest.live = False
+                guest.socket.close(COME_BACK)
 
     def catch_up(self, viewer: Viewer) -> None:
         """Bring a viewer that is behind to the head, when its socket has drained."""
@@ -197,11 +252,12 @@ class Feed:
 
     async def _read(self, connection: Connection, start: int, end: int, events: list[Event]) -> News:
         ids = {one.conversation_id for one in events if one.conversation_id}
-        followed = frozenset().union(*(viewer.audience[2] for viewer in self.viewers)) & ids
+        visits = await chat.addresses(connection, list(ids)) if self.guests and ids else {}
+        followed = frozenset(visits).union(*(viewer.audience[2] for viewer in self.viewers)) & ids
         message_ids = [one.message_id for one in events if one.message_id and one.conversation_id in followed]
         return News(start, end, events, await conversation.load(connection, list(ids)),
                     await board.names(connection), await message.get(connection, message_ids),
-                    await message.files(connection, message_ids))
+                    await message.files(connection, message_ids), visits)
 
     def frame(self, audience: Audience, news: News) -> bytes:
         """The frame for everybody who sees these classes, in this language, following these conversations."""
@@ -242,8 +298,16 @@ class Feed:
         if reachable != self.reachable:
             self.reachable = reachable
             frame = encode({"t": "db", "ok": reachable})
-            for viewer in self.viewers:
-                viewer.socket.write(frame)
+            for one in (*self.viewers, *(guest for guests in self.guests.values() for guest in guests)):
+                one.socket.write(frame)
+
+
+def _lines(position: int, items: list[message.Message], files: dict[int, list[message.File]], row: Conversation | None,
+           names: board.Names) -> bytes:
+    """What a chat gets: lines with their ids, so that one that comes twice is shown once; and who answers."""
+    who = chat.first_name(row.assignee_id, names.accounts) if row else ""
+    return encode({"t": "lines", "to": position, "with": who,
+                   "e": [chat.shown(item, files.get(item.id, []), names.accounts) for item in items]})
 
 
 def moments(row: Conversation) -> dict[str, Any]:

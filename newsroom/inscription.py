@@ -13,7 +13,7 @@ from newsroom.conversation import EXCERPT, Conversation, facets
 from newsroom.database import Connection
 from newsroom.event import Draft, record
 from newsroom.message import Message
-from newsroom.placement import Arrival, Configuration, Key, Placement, resident
+from newsroom.placement import Arrival, Configuration, Key, Placement, called, resident
 
 
 async def write(connection: Connection, arrivals: Sequence[Arrival], placement: Placement, house: Configuration,
@@ -84,8 +84,7 @@ def excerpt(text: str) -> str:
 
 def name(item: Incoming) -> str:
     """What the card calls the resident."""
-    person = resident(item)
-    return (person.name or person.address)[:200]
+    return called(resident(item))
 
 
 def _message(arrival: Arrival) -> Message:
@@ -275,7 +274,7 @@ select m.conversation_id, min(m.at) as first_at, max(m.at) as last_at,
 from message m
 left join lateral (select max(o.at) filter (where o.client_id is null) as elsewhere,
   max(o.id) filter (where o.client_id is not null) as here from message o where o.conversation_id = m.conversation_id
-  and o.direction = 'out' and o.send_state not in ('cancelled', 'failed')) a on true
+  and o.direction = 'out' and o.kind <> 'transcript' and o.send_state not in ('cancelled', 'failed')) a on true
 left join lateral (select array_agg(o.reference) as named from (select unnest(answers_to) as reference from message
   where a.elsewhere is not null and conversation_id = m.conversation_id and direction = 'out' and client_id is null
   and send_state not in ('cancelled', 'failed')) o) n on true

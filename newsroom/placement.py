@@ -10,6 +10,7 @@ from datetime import datetime
 import asyncpg
 
 from connectors import Author, Incoming, Kind
+from connectors.chat import PERSON
 from newsroom import access, contact, conversation, term, triage
 from newsroom.conversation import Conversation
 from newsroom.database import Connection
@@ -239,7 +240,7 @@ def _new(placement: Placement, id: int, arrival: Arrival, house: Configuration, 
         visibility=access.visibility(id, team, team in house.restricted, False), public=item.public,
         priority=int(meta.get("priority") or conversation.NORMAL),
         labels=sorted({int(part) for part in (meta.get("labels") or "").split(",") if part}),
-        contact_id=contact_id, author=(person.name or person.address)[:200], follows=follows, version=0)
+        contact_id=contact_id, author=called(person), follows=follows, version=0)
     placement.before[id] = None
     return id
 
@@ -281,6 +282,11 @@ def wall(channel_id: int, house: Configuration) -> str:
     """The visibility class of what comes into a channel."""
     team = house.channels[channel_id][0]
     return access.visibility(0, team, team in house.restricted, False)
+
+
+def called(person: Author) -> str:
+    """What staff call somebody: their name, else their address, when that says something to people."""
+    return (person.name or ("" if person.kind == PERSON else person.address))[:200]
 
 
 def resident(item: Incoming) -> Author:

@@ -47,13 +47,14 @@ class Composed:
 @dataclass(frozen=True, slots=True)
 class Via:
     """The channel a reply goes over: the conversation's own, or the mailbox that answers for a form. `domain` is
-    for the ids we give, `secret` signs them."""
+    for the ids we give, `secret` signs them, `kind` is the connector's name."""
 
     channel_id: int
     mode: str
     can: Capabilities
     domain: str
     secret: bytes
+    kind: str = ""
 
 
 async def answer(connection: Connection, row: Conversation, by: By, reply: Composed, via: Via) -> int:
@@ -66,14 +67,14 @@ async def answer(connection: Connection, row: Conversation, by: By, reply: Compo
     if known:
         return known
     _check(row, reply, via)
-    await _read_first(connection, row, reply)
-    to = await _recipients(connection, row, reply, via.can)
+    await _read_first(connection, row, by, reply, via.can.live)
+    to = await _recipients(connection, row, reply, via)
     _fits(reply, to, via.can)
     place = await aside.begin(connection, row, by, to[0], reply.text) if reply.private and row.public else row
     draft = await _queued(connection, row, by, replace(reply, to=to), via, place)
     await message.insert(connection, [draft])
     await message.attach(connection, [(draft.id, number, item) for number, item in enumerate(reply.attachments)])
-    await _thread(connection, place, draft, (*to, *reply.cc))
+    await expect(connection, place, draft, (*to, *reply.cc))
     if place is row:
         await _after(connection, row, by, reply, draft.id)
     else:
@@ -95,7 +96,7 @@ async def told(connection: Connection, row: Conversation, by: By, reply: Compose
         raise Wrong("wrong.too_long", most=LONGEST_TOLD)
     if row.state in ("merged", "removed", "spam"):
         raise Conflict("conflict.state", state=row.state)
-    await _read_first(connection, row, reply)
+    await _read_first(connection, row, by, reply)
     id = (await message.reserve(connection, 1))[0]
     await message.insert(connection, [Message(
         id, row.id, row.channel_id, "out", by.at, kind=how, external_id=f"told:{id}", account_id=by.actor,
@@ -190,6 +191,8 @@ def _check(row: Conversation, reply: Composed, via: Via) -> None:
         raise Wrong("wrong.too_many_attachments", most=can.most_attachments)
     if reply.private and not can.private:
         raise Wrong("wrong.not_private")
+    if can.attachment_types and any(item.type not in can.attachment_types for item in reply.attachments):
+        raise Wrong("wrong.attachment_kind")
     if sum(len(item.content) for item in reply.attachments) > can.attachment_bytes:
         raise Wrong("wrong.attachments_too_large", most=can.attachment_bytes // 1_000_000)
     if row.state in ("merged", "removed", "spam"):
@@ -203,10 +206,13 @@ def _fits(reply: Composed, to: Sequence[Author], can: Capabilities) -> None:
         raise Wrong("wrong.too_long", most=can.longest_text)
 
 
-async def _read_first(connection: Connection, row: Conversation, reply: Composed) -> None:
-    # whether the resident wrote, or a colleague answered, while this was typed
-    newer = await connection.fetchval("select true from message where conversation_id = $1 and id > $2"
-                                      " and direction in ('in', 'out') limit 1", row.id, reply.last_seen or 0)
+async def _read_first(connection: Connection, row: Conversation, by: By, reply: Composed, live: bool = False) -> None:
+    # whether the resident wrote, or a colleague answered, while this was typed; where people talk at the same time
+    # only a colleague's line counts
+    newer = await connection.fetchval(
+        "select true from message where conversation_id = $1 and id > $2 and (direction = 'out' or not $3)"
+        " and direction <> 'note' and (account_id is distinct from $4 or not $3) and kind <> 'transcript' limit 1",
+        row.id, reply.last_seen or 0, live, by.actor)
     if newer and reply.last_seen is not None and not reply.send_anyway:
         raise Conflict("conflict.new_message")
 
@@ -226,31 +232,31 @@ async def _known(connection: Connection, row: Conversation, client_id: str, text
     return found["id"] if found else None
 
 
-async def _recipients(connection: Connection, row: Conversation, reply: Composed,
-                      can: Capabilities) -> tuple[Author, ...]:
+async def _recipients(connection: Connection, row: Conversation, reply: Composed, via: Via) -> tuple[Author, ...]:
     # who takes part
     rows = await connection.fetch("select kind, address, name from participant where conversation_id = $1"
                                   " order by kind, address", row.id)
     known = [Author(*person) for person in rows]
-    to = reply.to or await _answered(connection, row, can) or tuple(known)
-    if can.copies:  # a mailbox writes to no telephone
+    to = reply.to or await _answered(connection, row, via) or tuple(known)
+    if via.can.copies:  # a mailbox writes to no telephone
         to = tuple(person for person in to if person.kind != "phone")
     if not to or not reply.to and len(to) > 1:  # never a guess who of them
         raise Wrong("wrong.no_recipient")
     strangers = {(person.kind, person.address) for person in to} - {(person.kind, person.address) for person in known}
-    if strangers and not can.copies:
+    if strangers and not via.can.copies:
         raise Wrong("wrong.recipient")
     return to
 
 
-async def _answered(connection: Connection, row: Conversation, can: Capabilities) -> tuple[Author, ...]:
-    """Where an answer is not addressed, it goes to whoever wrote last."""
-    if can.copies:
+async def _answered(connection: Connection, row: Conversation, via: Via) -> tuple[Author, ...]:
+    """Where an answer is not addressed, it goes to whoever wrote last; in a live chat to whoever wrote there last."""
+    if via.can.copies:
         return ()
     # who is answered
     found = await connection.fetchrow(
         "select author_kind, author_address, author_name from message where conversation_id = $1 and direction = 'in'"
-        " and author_address <> '' order by at desc, external_id desc limit 1", row.id)
+        " and author_address <> '' and (author_kind = $2 or not $3) order by at desc, external_id desc limit 1",
+        row.id, via.kind, via.can.live)
     return (Author(*found),) if found else ()
 
 
@@ -267,17 +273,22 @@ async def _queued(connection: Connection, row: Conversation, by: By, reply: Comp
     if not via.can.warning:  # which is only ever what its writer made of it
         subject = subject or next((c["subject"] for c in chain if c["subject"]), "") or row.subject
         subject = subject if not subject or subject.lower().startswith("re:") else f"Re: {subject}"
-    # the signature in our own id: nobody can guess it, so a reply that names it is a reply to us
-    external_id = f"{reply_token(place.reference, via.secret)}.{secrets.token_hex(8)}@{via.domain}"
     return Message(
-        id, place.id, via.channel_id, "out", by.at, external_id=external_id, account_id=by.actor, public=place.public,
+        id, place.id, via.channel_id, "out", by.at, external_id=own_id(place, via), account_id=by.actor,
+        public=place.public,
         recipients=message.recipients_of(reply.to, reply.cc, reply.bcc), subject=subject[:via.can.longest_subject],
         body=reply.text.strip(), answers_to=[c["external_id"] for c in chain][-50:], client_id=reply.client_id,
-        send_state="queued", send_after=by.at + HOLD)
+        send_state="queued", send_after=by.at if via.can.live else by.at + HOLD)
 
 
-async def _thread(connection: Connection, row: Conversation, draft: Message, people: Sequence[Author]) -> None:
-    # an answer to this reply, by any of its recipients, joins this conversation
+def own_id(row: Conversation, via: Via) -> str:
+    """Our own id of a message, signed: nobody can guess it, so a reply that names it is a reply to us."""
+    return f"{reply_token(row.reference, via.secret)}.{secrets.token_hex(8)}@{via.domain}"
+
+
+async def expect(connection: Connection, row: Conversation, draft: Message, people: Sequence[Author]) -> None:
+    """An answer to this message of ours, by any of these people, joins this conversation."""
+    # for each of its references, by each of its recipients
     await connection.executemany(
         "insert into thread_key (channel_id, reference, party, conversation_id) values ($1, $2, $3, $4)"
         " on conflict do nothing",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import asyncpg
 import structlog
 
-from newsroom import draft, form_file, limit, link
+from newsroom import chat, draft, form_file, limit, link
 from newsroom.database import Database
 
 EVERY_SECONDS = 900.0  # how much longer than a day a file of an unsent form may stay
@@ -17,12 +17,14 @@ log = structlog.get_logger()
 
 
 async def sweep(database: Database, at: datetime) -> None:
-    """Forget files of forms that were not sent, counts of past minutes, links that are over and old drafts."""
+    """Forget files of forms that were not sent, counts of past minutes, links that are over, old drafts, and chats
+    without a word."""
     async with database.connection() as connection:
         await form_file.clean(connection, at)
         await limit.clean(connection, at)
         await link.clean(connection, at)
         await draft.clean(connection, at)
+        await chat.clean(connection, at)
 
 
 async def run(database: Database) -> None:

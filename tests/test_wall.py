@@ -23,7 +23,7 @@ FORGETFUL = {
 }
 WEB = Path(__file__).parents[1] / "newsroom" / "web"
 # pages without conversations, and the house's own work in Beheer; every other page asks `seen(request)`
-HOUSE = {"gate", "health", "live", "people", "profile", "receipt", "sign_in", "tries", "visitor", "welcome", "forms",
+HOUSE = {"gate", "health", "live", "people", "profile", "receipt", "sign_in", "tries", "visiting", "visitor", "welcome", "forms",
          "actions", "application"}
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from aiohttp import web
 
+from newsroom.attendance import Attendance
 from newsroom.database import Database
 from newsroom.settings import Settings
 from newsroom.web import (
@@ -34,9 +35,9 @@ from newsroom.web import (
 )
 from newsroom.web.errors import errors
 from newsroom.web.gate import gate
-from newsroom.web.keys import BELL, CLOCK, DATABASE, RENDER, SETTINGS, TASKS, utc_now
+from newsroom.web.keys import ATTENDANCE, BELL, CLOCK, DATABASE, RENDER, SETTINGS, TASKS, utc_now
 from newsroom.web.presence import Presence
-from newsroom.web.public import form
+from newsroom.web.public import chat, chat_live, form
 from newsroom.web.render import Render
 from newsroom.web.routes import Routes
 from newsroom.web.security import add_headers
@@ -46,7 +47,7 @@ Part = Callable[[Routes], None]
 PARTS: Sequence[Part] = (health.routes, live.routes, sign_in.routes, welcome.routes, profile.routes, people.routes,
                          board.routes, channels.routes, search.routes, conversation.routes, mail_body.routes,
                          actions.routes, admin.routes, forms.routes, queue.routes, queue_list.routes,
-                         redistribute.routes, entry.routes, receipt.routes, form.routes)
+                         redistribute.routes, entry.routes, receipt.routes, form.routes, chat.routes, chat_live.routes)
 
 
 def make(database: Database, settings: Settings, render: Render | None = None, parts: Sequence[Part] = PARTS,
@@ -54,7 +55,7 @@ def make(database: Database, settings: Settings, render: Render | None = None, p
     """The application. What further handlers need is put in it by the composition root before it starts."""
     app = web.Application(middlewares=[reference, errors, gate], client_max_size=routes.USUAL_BYTES)
     app[DATABASE], app[SETTINGS], app[CLOCK], app[TASKS] = database, settings, clock, set()
-    app[BELL] = _nobody_listens
+    app[BELL], app[ATTENDANCE] = _nobody_listens, Attendance()
     app[live.PRESENCE] = Presence(lambda: tuple(app.get(live.SOCKETS, ())))
     app[RENDER] = render = render or Render(settings)
     render.router = app.router

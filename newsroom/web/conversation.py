@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from newsroom import account, audit, board, contact, conversation, draft, event, message, reply
+from newsroom import account, audit, board, chat, contact, conversation, draft, event, message, reply
 from newsroom.access import Forbidden
 from newsroom.board import Names
 from newsroom.conversation import Conversation
@@ -210,7 +210,10 @@ async def _composer(connection: Connection, request: web.Request, row: Conversat
     found = await reply_form.via(request, connection, row)
     taking_part = await conversation.participants(connection, row.id)
     to, others, writer = reply_form.recipients(thread, taking_part, found[0].address if found else "")
-    return {"answer_channel": found[0] if found else None, "can": found[1].can if found else None,
+    visit = await chat.of(connection, row.id)
+    if visit is not None and found and not found[1].can.live:  # gone: where the answer may go is what they told us
+        to, others, writer = reply_form.written("email", visit.mail, visit.called), [], ""
+    return {"visit": visit, "answer_channel": found[0] if found else None, "can": found[1].can if found else None,
             "drafts": await draft.of(connection, row.id, request[SCOPE].account_id),
             "default_to": to, "others": others, "writer": writer, "handles": reply_form.handles(thread),
             "warning": reply_form.warning(thread),

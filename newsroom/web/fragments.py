@@ -20,10 +20,11 @@ WARN = ("mastodon",)  # where a subject is a content warning
 EVENT_ICONS = {"claimed": "me", "assigned": "me", "team_changed": "people", "moved": "swap", "closed": "check",
                "reopened": "redo", "department_asked": "swap", "late": "alert", "almost_late": "clock",
                "sealed": "lock", "unsealed": "lock", "spam": "shield", "not_spam": "shield", "edited": "pen",
-               "withdrawn": "x", "answered_privately": "lock", "begun": "lock", "undone": "back"}
+               "withdrawn": "x", "answered_privately": "lock", "begun": "lock", "undone": "back",
+               "visitor_left": "chat", "visitor_back": "chat", "transcript_asked": "mail"}
 # a message shows what these say, or staff need not see them between the words
 SILENT = frozenset({"received", "answered", "answered_elsewhere", "noted", "delivery_state", "unreadable", "bounced",
-                    "term_changed", "channel_changed", "rights_changed", "almost_late"})
+                    "term_changed", "channel_changed", "rights_changed", "almost_late", "visitor_named"})
 PROBLEMS = ("bounced", "not_sent", "unknown")  # of the row; anything else there: it could not be read
 SHORT_SUBJECT = 3
 

@@ -13,6 +13,7 @@ from aiohttp import web
 from connectors import Connector
 from newsroom.access import Scope
 from newsroom.account import Account
+from newsroom.attendance import Attendance
 from newsroom.channel import Live
 from newsroom.database import Database
 from newsroom.delivery import Writer
@@ -33,6 +34,7 @@ TASKS = web.AppKey("tasks", set[asyncio.Task[Any]])
 FEED = web.AppKey("feed", Feed)
 WRITER = web.AppKey("writer", Writer)  # deliveries of many requests in one commit
 BELL = web.AppKey("bell", Callable[[], None])  # call after every commit that wrote an event
+ATTENDANCE = web.AppKey("attendance", Attendance)  # whose chat is open, and who types
 SIGNING: web.AppKey[Callable[[str], bytes]] = web.AppKey("signing")  # a key per purpose
 CONNECTOR: web.AppKey[Callable[[int], Awaitable[Connector]]] = web.AppKey("connector")  # of a channel
 CHANNELS = web.AppKey("channels", Live)  # the kinds of channels, and the keys of their credentials

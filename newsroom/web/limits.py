@@ -32,3 +32,14 @@ ENTRY_FILE_BYTES = 10_000_000  # of one scan
 ENTRY_FILES_BYTES = 20_000_000  # of all scans of one entry
 ENTRY_BODY_BYTES = 52_000_000  # so that what is too large can be told file by file
 ENTRY_YEAR_DAYS = 366  # how old a letter may be
+
+# live chat
+CHAT_LINES = (Limit(20, 60),)  # of one visitor; more wait, and are told so
+CHAT_BEGINS = (Limit(10, 60), Limit(60, 3600))  # chats begun from one address
+CHAT_SOCKETS = (Limit(60, 60),)  # panels opened from one address; each comes back after its line was cut
+CHAT_PANELS = 5  # of one chat open at the same time, in several tabs
+CHAT_MAILS = (Limit(3, 3600),)  # of the chat as a mail, for one chat
+CHAT_MAILS_HERE = (Limit(10, 3600),)  # for one address
+CHAT_BODY_BYTES = FORM_BODY_BYTES  # of one line with its files
+CHAT_NAME_CHARACTERS = 200
+CHAT_PAGE_CHARACTERS = 2000

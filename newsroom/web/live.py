@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import struct
 from contextlib import suppress
-from functools import lru_cache
 from time import time
 
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from newsroom import access, conversation, session
+from newsroom import access, chat, conversation, session
 from newsroom.conversation import NotFound
 from newsroom.database import Database
 from newsroom.feed import SUBSCRIPTIONS, Viewer
-from newsroom.web.keys import ACCOUNT, CLOCK, DATABASE, FEED, SCOPE, SESSION, log
+from newsroom.web import visiting
+from newsroom.web.keys import ACCOUNT, ATTENDANCE, CLOCK, DATABASE, FEED, SCOPE, log
 from newsroom.web.presence import Presence
 from newsroom.web.render import language_of
 from newsroom.web.routes import Routes
 from newsroom.web.security import check_origin
+from newsroom.web.socket import SOCKETS, Board
 
 PING_SECONDS = 15.0  # a client that hears nothing for longer than 20 s says so
-BEHIND_BYTES = 256 * 1024  # in the write buffer: the socket is behind and keeps its position only
-CUT_BYTES = 2 * 1024 * 1024  # in the write buffer: closed, to come back from its position
 RECHECK_SECONDS = 5.0  # how long a session that was ended may still hear
 LONGEST_FRAME = 4096  # bytes from a client; it only subscribes and pings
-SIGNED_OUT, COME_BACK, FETCH_PAGE = 4401, 4408, 4410
-SOCKETS: web.AppKey[set[Board]] = web.AppKey("sockets")
+SIGNED_OUT, FETCH_PAGE = 4401, 4410
 PRESENCE = web.AppKey("presence", Presence)
 
 encode = msgspec.json.Encoder().encode
@@ -36,69 +33,6 @@ decode = msgspec.json.Decoder().decode
 
 def routes(add: Routes) -> None:
     add.page("GET", "/live", live, "signed_in", name="live")
-
-
-class Board:
-    """One socket, as the feed sees it."""
-
-    __slots__ = ("_response", "_transport", "_protocol", "viewer", "account_id", "session_hash")
-
-    def __init__(self, response: web.WebSocketResponse, request: web.Request, transport: asyncio.Transport):
-        self._response = response
-        self._transport = transport
-        self._protocol = request.protocol
-        transport.set_write_buffer_limits(BEHIND_BYTES)  # over it the protocol is told to pause: that is "behind"
-        self.viewer: Viewer | None = None
-        self.account_id = request[SCOPE].account_id
-        self.session_hash = request[SESSION].token_hash
-
-    def write(self, text: bytes) -> bool:
-        """Write a text frame without waiting. False: the buffer is full, nothing was written.
-
-        Writing straight to the transport, beside aiohttp's own writer, is sound because that writer never leaves
-        half a frame and compression is off on this socket.
-        """
-        if self._response.closed:
-            return False
-        if self._protocol.writing_paused:
-            if self._transport.get_write_buffer_size() > CUT_BYTES:
-                self.close(COME_BACK)
-            return False
-        self._transport.write(frame(text))
-        return True
-
-    def sees(self, visibility: str) -> bool:
-        """Whether conversations of this class may be shown here."""
-        return self.viewer is not None and visibility in self.viewer.audience[0]
-
-    def has_room(self) -> bool:
-        """Whether `write` would write now."""
-        return not self._protocol.writing_paused
-
-    def close(self, code: int) -> None:
-        with suppress(RuntimeError):
-            _closing.add(task := asyncio.create_task(self._close(code)))
-            task.add_done_callback(_closing.discard)
-
-    async def _close(self, code: int) -> None:
-        with suppress(ConnectionError, TimeoutError):
-            async with asyncio.timeout(1):
-                await self._response.close(code=code)
-        self._transport.abort() if code == COME_BACK else self._transport.close()
-
-
-_closing: set[asyncio.Task] = set()
-
-
-@lru_cache(maxsize=4)  # a fan-out writes the same text to thousands
-def frame(text: bytes) -> bytes:
-    """A server's WebSocket text frame (RFC 6455, section 5.2): final, not masked."""
-    length = len(text)
-    if length < 126:
-        return bytes((0x81, length)) + text
-    if length < 65536:
-        return struct.pack("!BBH", 0x81, 126, length) + text
-    return struct.pack("!BBQ", 0x81, 127, length) + text
 
 
 async def live(request: web.Request) -> web.StreamResponse:
@@ -124,6 +58,7 @@ async def live(request: web.Request) -> web.StreamResponse:
     feed.catch_up(board.viewer)
     request.app[PRESENCE].greet(board)
     try:
+        await visiting.greet(request.app, board, request[SCOPE])
         async for message in response:
             if message.type is WSMsgType.TEXT:
                 await _heard(request, board, message.data)
@@ -165,7 +100,7 @@ def rights_changed(app: web.Application, account_id: int) -> None:
 
 async def close_all(app: web.Application) -> None:
     """We stop: boards come back to whoever serves next."""
-    await asyncio.gather(*(board._close(WSCloseCode.GOING_AWAY) for board in list(app[SOCKETS])))
+    await asyncio.gather(*(board.end(WSCloseCode.GOING_AWAY) for board in list(app[SOCKETS])))
 
 
 async def _cut_ended(app: web.Application) -> None:
@@ -180,19 +115,31 @@ async def _cut_ended(app: web.Application) -> None:
 
 
 async def _heard(request: web.Request, board: Board, text: str) -> None:
-    """What a client may say: which conversations it follows, where its person is, and that it is there."""
+    """What a client may say: which conversations it follows, where its person is, that an answer to the visitor of a
+    chat is being typed or no longer, and that it is there."""
     try:
         said = decode(text)
-        kind, ids = said.get("t"), [str(one) for one in said.get("ids", ())]
+        kind, ids = said.get("t"), [str(one) for one in said.get("ids", ())][:SUBSCRIPTIONS]
     except (msgspec.DecodeError, AttributeError, TypeError, UnicodeError):
         return
     if kind == "sub":
-        board.viewer.follow(await _visible(request.app[DATABASE], request[SCOPE], ids[:SUBSCRIPTIONS]))
+        board.viewer.follow(await _visible(request.app[DATABASE], request[SCOPE], ids))
+    elif kind in ("types", "still") and request[SCOPE].may("work"):
+        await _types(request, ids, "answers" if kind == "types" else "pauses")
     elif kind == "at":
         async with request.app[DATABASE].connection() as connection:
             with suppress(NotFound):
                 row = await conversation.find(connection, ids[0] if ids else "", request[SCOPE])
                 request.app[PRESENCE].say(board, request[ACCOUNT], row, str(said.get("st")))
+
+
+async def _types(request: web.Request, references: list[str], what: str) -> None:
+    ids = await _visible(request.app[DATABASE], request[SCOPE], references)
+    async with request.app[DATABASE].connection() as connection:
+        found = await chat.addresses(connection, list(ids)) if ids else {}
+    name = request[ACCOUNT].name.partition(" ")[0]
+    for address in {address for addresses in found.values() for address in addresses}:
+        request.app[ATTENDANCE].tell(address, what, name)
 
 
 async def _visible(database: Database, scope: access.Scope, references: list[str]) -> frozenset[int]:

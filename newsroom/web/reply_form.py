@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.web_request import FileField
 
 from connectors import Attachment, Author, ChannelError, Learning
-from newsroom import channel, desk
+from newsroom import channel, chat, desk
 from newsroom.channel import Channel, NoChannel
 from newsroom.conversation import Conversation
 from newsroom.database import Connection
@@ -23,6 +23,7 @@ from newsroom.message import Message
 from newsroom.reply import Composed, Via
 from newsroom.triage import Wrong
 from newsroom.web.fields import Fields
+from newsroom.web.file_kind import kind_of
 from newsroom.web.keys import CONNECTOR, SETTINGS, SIGNING
 
 LONGEST_TEXT = 200_000  # characters looked at; more than any channel or note takes, and that limit is told in words
@@ -35,8 +36,8 @@ ADDRESS = re.compile(r"[^\s@<>\",;:\\()\[\]]+@[^\s@<>\",;:\\()\[\]]+\.[^\s@.<>\"
 async def via(request: web.Request, connection: Connection, row: Conversation) -> tuple[Channel, Via] | None:
     """Where an answer goes: the conversation's own channel, or the mailbox that answers for a form. None: nowhere."""
     own = await channel.get(connection, row.channel_id)
-    found = await _via(request, own)
-    if found is None or found.can.sends:
+    found = await over(request, own)
+    if found is None or found.can.sends and await _reaches(connection, row, found):
         return (own, found) if found else None
     try:
         name = str(own.settings.get("reply_channel") or "")
@@ -44,11 +45,19 @@ async def via(request: web.Request, connection: Connection, row: Conversation) -
             await channel.by_name(connection, name)
     except NoChannel:
         return None
-    found = await _via(request, other)
+    found = await over(request, other)
     return (other, found) if found and found.can.sends else None
 
 
-async def _via(request: web.Request, wanted: Channel) -> Via | None:
+async def _reaches(connection: Connection, row: Conversation, found: Via) -> bool:
+    """Whether the resident can still be answered where they wrote: a visitor of a chat may be gone, and left an
+    address. Without one the answer waits in the chat."""
+    visit = await chat.of(connection, row.id) if found.can.live else None
+    return not found.can.live or visit is not None and (visit.away_at is None or not visit.mail)
+
+
+async def over(request: web.Request, wanted: Channel) -> Via | None:
+    """What a channel can carry; None when it cannot be made."""
     try:
         connector = await request.app[CONNECTOR](wanted.id)
     except (ChannelError, NoChannel):
@@ -59,7 +68,7 @@ async def _via(request: web.Request, wanted: Channel) -> Via | None:
                 await connector.learn()
     settings, signing = request.app[SETTINGS], request.app[SIGNING]
     return Via(wanted.id, wanted.mode, connector.capabilities, urlsplit(settings.address).hostname or "newsroom",
-               signing("reply"))
+               signing("reply"), wanted.kind)
 
 
 def composed(post: Any, form: Fields) -> Composed:
@@ -70,10 +79,16 @@ def composed(post: Any, form: Fields) -> Composed:
     return Composed(
         client_id=form.text("client_id")[:64], text=long_text(post, "text"), to=addresses(form.text("to")),
         cc=addresses(form.text("cc")), subject=form.text("subject")[:500],
-        attachments=tuple(Attachment(part.filename, part.content_type, part.file.read(), description=words)
+        attachments=tuple(_file(part, words)
                           for part, words in zip_longest(files, _descriptions(post)[:len(files)], fillvalue="")),
         last_seen=seen, send_anyway=form.on("send_anyway"), then=then, private=form.text("visibility") == "private",
         reason=int(reason) if reason.isascii() and reason.isdigit() and len(reason) < 10 else None)
+
+
+def _file(part: FileField, words: str) -> Attachment:
+    """Its type by its content where we know it: what a browser says of a file is only a guess by its name."""
+    content = part.file.read()
+    return Attachment(part.filename, kind_of(content) or part.content_type, content, description=words)
 
 
 def _descriptions(post: Any) -> list[str]:

@@ -14,6 +14,7 @@ import { countHour, keepStanding, showStanding } from "./standing.js";
 import { LIVE, Store, facts } from "./store.js";
 import * as time from "./time.js";
 import { openMenu, run } from "./verbs.js";
+import { heardVisits, showVisits } from "./visit.js";
 import { t } from "./words.js";
 
 const FLUSH = 200; // milliseconds between others' changes: what comes sooner is taken together
@@ -61,6 +62,7 @@ export const live = new Live(root.dataset.epoch, Number(root.dataset.position), 
   },
   presence: presence.hear,
   reset,
+  visits: heardVisits,
   state(name) {
     showConnection(name);
     if (!["live", "catching"].includes(name)) presence.forget();
@@ -109,6 +111,7 @@ function take(entry) {
   const today = entry.f.closed && time.dayOf(entry.f.closed) === time.dayOf(time.now());
   const column = entry.f.state === "closed" && !today ? null : store.column(entry.f);
   const fresh = parse(entry.h);
+  showVisits(fresh);
   if (fresh.dataset.id === root.dataset.current) current(fresh);
   places.put(entry.id, fresh, column, { own: isOwn(entry.id), why: reason(fresh, entry.f) });
 }
@@ -169,6 +172,7 @@ function take_over(board, page) {
   store.counters.forEach((counter) => counter.show(counter.n));
   tidy();
   time.show();
+  showVisits(root);
   summary();
 }
 

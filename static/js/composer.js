@@ -15,10 +15,14 @@ const PARTING = 20_000; // characters that a browser still sends while the page 
 const PREFIX = "newsroom.draft.";
 let reference = "";
 let pushed = Promise.resolve(); // one after the other: an older text never comes last
+const TYPING = 2500; // milliseconds between two words that an answer is being typed
+let live = null; // the socket that visitors of a chat hear of it by
+let typed = 0;
 let began = false; // whether something was typed since the page came
 
 /** Bring the composer of a conversation to life. */
-export function startComposer(of) {
+export function startComposer(of, socket) {
+  live = socket;
   const box = document.getElementById("composer");
   if (!box) return;
   reference = of;
@@ -36,10 +40,27 @@ export function startComposer(of) {
   if (location.hash === "#answer") choose(box, tabs, tabs[0], true);
 }
 
+/** The visitor of a chat left, or came back: the answer goes another way. What was typed stays. */
+export function changeRoute(page) {
+  const [old, fresh] = [document, page].map((one) => one.getElementById("answer"));
+  if (!old || !fresh || old.dataset.via === fresh.dataset.via) return;
+  const [text, focused] = [old.querySelector("textarea")?.value ?? "", old.contains(document.activeElement)];
+  const mine = document.importNode(fresh, true);
+  old.replaceWith(mine);
+  const field = mine.querySelector("textarea");
+  if (!field) return;
+  field.value = text;
+  prepare(mine.querySelector("[data-compose]"));
+  others(document.getElementById("composer"));
+  if (focused) field.focus();
+  say(mine.querySelector(".route")?.innerText ?? mine.querySelector("button.btn.p").innerText);
+}
+
 /** Something was said while this person types: told above the composer. */
 export function typedSince(entry) {
   const bar = document.getElementById("changed");
   if (!began || !bar || entry.dataset.direction === "note") return;
+  if (entry.dataset.direction === "in" && document.querySelector("[data-live-chat]")) return; // both talk at the same time
   const read = make("button", { type: "button", className: "btn s", onclick: () => {
     bar.hidden = true;
     entry.tabIndex = -1;
@@ -87,11 +108,13 @@ function prepare(form) {
     keep(kind, text.value);
     clearTimeout(timer);
     timer = setTimeout(() => push(kind, text), KEEP);
+    if ("liveChat" in form.dataset) types(text.value.trim() !== "");
   });
   addEventListener("pagehide", () => localStorage.getItem(name(kind)) !== null && push(kind, text));
   if (kind === "answer") guard(form), countFiles(form);
   form.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.preventDefault(), form.requestSubmit();
+    const sends = event.ctrlKey || event.metaKey || ("liveChat" in form.dataset && event.target === text && !event.shiftKey && !event.isComposing);
+    if (event.key === "Enter" && sends) event.preventDefault(), form.requestSubmit();
   });
   form.addEventListener("submit", (event) => send(event, form, kind));
 }
@@ -106,6 +129,14 @@ function countFiles(form) {
   };
   input?.addEventListener("change", show);
   if (input) form.addEventListener("reset", () => setTimeout(show));
+}
+
+/** A visitor of a chat sees that an answer is being typed. */
+function types(yes) {
+  const now = performance.now();
+  if (yes ? typed && now - typed < TYPING : !typed) return;
+  typed = yes ? now : 0;
+  live?.send({ t: yes ? "types" : "still", ids: [reference] });
 }
 
 /** Everybody in the last message also gets the answer, when the writer says so. */
@@ -124,40 +155,53 @@ async function send(event, form, kind) {
   event.preventDefault();
   if (form.dataset.busy) return;
   if (!isOnline()) return alarm(t("say.failed"));
+  const body = new FormData(form, event.submitter);
+  if (!String(body.get("text")).trim()) return form.elements.text.focus();
   form.dataset.busy = "yes";
+  if ("liveChat" in form.dataset) form.elements.text.value = ""; // the next line can be typed at once
   const error = form.querySelector(".error");
   error.hidden = true;
   try {
-    const answer = await fetch(form.action, { method: "POST", body: new FormData(form, event.submitter), headers: { Accept: "application/json" } });
+    const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
     const told = await answer.json();
     if (answer.ok) sent(form, kind, told);
-    else refused(form, error, answer.status, told);
+    else refused(form, error, answer.status, told, body);
   } catch {
-    refused(form, error, 0, { error: t("say.failed") });
+    refused(form, error, 0, { error: t("say.failed") }, body);
   }
   delete form.dataset.busy;
 }
 
 function sent(form, kind, told) {
   const last = form.elements.last_seen;
+  const next = "liveChat" in form.dataset ? form.elements.text.value : "";
   form.reset();
-  form.elements.text.value = "";
-  form.elements.client_id.value = crypto.randomUUID().replaceAll("-", "").slice(0, 24);
+  form.elements.text.value = next;
+  renew(form);
   form.elements.text.dispatchEvent(new CustomEvent("emptied"));
   if (last) last.value = Math.max(Number(last.value), told.message); // our own answer is no news to us
-  began = false;
+  typed = 0;
+  began = next !== "";
   document.getElementById("changed").hidden = true;
   localStorage.removeItem(name(kind));
   push(kind, form.elements.text); // what was under way when it was sent does not come back
+  if ("liveChat" in form.dataset) return form.elements.text.focus();
   say(t(kind === "answer" ? "say.sent" : "say.done"));
 }
 
-function refused(form, error, status, told) {
+function refused(form, error, status, told, body) {
+  if (told.key === "wrong.action" && "liveChat" in form.dataset) renew(form); // the line before it did arrive
+  if ("liveChat" in form.dataset) form.elements.text.value = [body.get("text"), form.elements.text.value].filter(Boolean).join("\n");
   error.hidden = false;
   error.textContent = typeof told.error === "string" && told.error !== "sign_in" ? told.error : t(status === 401 ? "connection.signed_out" : "say.failed");
   if (told.key === "conflict.new_message" && !form.elements.send_anyway) {
     error.after(make("label", { className: "note-line" }, make("input", { type: "checkbox", name: "send_anyway" }), ` ${t("compose.anyway")}`));
   }
+}
+
+/** The next press of the button is another line. */
+function renew(form) {
+  form.elements.client_id.value = crypto.randomUUID().replaceAll("-", "").slice(0, 24);
 }
 
 const name = (kind) => `${PREFIX}${reference}.${kind}`;

@@ -2,12 +2,13 @@
 
 import { key, own, remember } from "./act.js";
 import { follow, live } from "./board.js";
-import { startComposer, typedSince } from "./composer.js";
+import { changeRoute, startComposer, typedSince } from "./composer.js";
 import { isTaken, singleKeys } from "./keys.js";
 import { make, parse, parsePage } from "./fragment.js";
 import { beHere } from "./presence.js";
 import { alarm, say } from "./say.js";
 import * as time from "./time.js";
+import { showVisits } from "./visit.js";
 import { t } from "./words.js";
 
 const AGAIN = 200; // milliseconds in which changes of the head are taken together
@@ -19,7 +20,7 @@ const reference = desk.dataset.reference;
 let timer = 0;
 
 thread.scrollTop = thread.scrollHeight;
-startComposer(reference);
+startComposer(reference, live);
 follow(heard);
 beHere(live, reference);
 document.addEventListener("submit", submitted);
@@ -61,6 +62,8 @@ function refresh(page) {
   for (const old of document.querySelectorAll("[data-live]")) if (!page.querySelector(`[data-live="${old.dataset.live}"]`)) old.remove();
   for (const fresh of page.querySelectorAll("#thread > [id]")) place(document.importNode(fresh, true));
   desk.dataset.last = page.getElementById("desk").dataset.last;
+  changeRoute(page);
+  showVisits(desk);
   time.show(desk);
 }
 

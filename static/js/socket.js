@@ -64,6 +64,8 @@ export class Live {
       setNow(frame.now);
     } else if (frame.t === "pr") {
       this.on.presence(frame);
+    } else if (frame.t === "visit") {
+      this.on.visits(frame.e);
     } else if (frame.t === "db") {
       this.database = frame.ok;
     } else if (frame.t === "reset") {
@@ -75,7 +77,12 @@ export class Live {
   /** Where this person is, {ids, st}: said again whenever the socket opens. */
   say(place = this.place) {
     this.place = place;
-    if (place && this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ t: "at", ...place }));
+    if (place) this.send({ t: "at", ...place });
+  }
+
+  /** Say something that may be lost. */
+  send(words) {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(words));
   }
 
   /** The page is fetched again, and the socket begins anew at its position. */

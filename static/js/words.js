@@ -1,6 +1,7 @@
-// The words on the screen, from the same catalogue as the templates.
+// The words on the screen, from the same catalogue as the templates: its address, or the few that a small page needs.
 
-const words = await (await fetch(document.documentElement.dataset.words)).json();
+const given = document.documentElement.dataset.words;
+const words = given.startsWith("{") ? JSON.parse(given) : await (await fetch(given)).json();
 
 /** The text of a key; `{n}` chooses between one and other, `{state:state}` is the text of `state.<value>`. */
 export function t(key, values = {}) {

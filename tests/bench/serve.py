@@ -34,7 +34,7 @@ from newsroom.conversation import Conversation
 from newsroom.database import Database, connect
 from newsroom.feed import Feed, News, Viewer
 from newsroom.settings import Settings
-from newsroom.web import application, live
+from newsroom.web import application, live, socket
 from newsroom.web.keys import FEED, WRITER
 from newsroom.web.live import SOCKETS
 from newsroom.web.visitor import cookie_name
@@ -122,7 +122,7 @@ async def bare(stack: AsyncExitStack, url: str) -> tuple:
         nonlocal told
         told += 1
         text = json.dumps({"t": "b", "n": told, "x": ""})
-        frame = live.frame((text[:-2] + "x" * (FRAME_BYTES - len(text)) + '"}').encode())
+        frame = socket.frame((text[:-2] + "x" * (FRAME_BYTES - len(text)) + '"}').encode())
         for transport in transports:
             transport.write(frame)
 

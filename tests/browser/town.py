@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from connectors import Attachment, Capabilities, ExternalId, Outgoing, Sent, Unknown
+from connectors.chat import Chat
 from connectors.desk import Desk
 from newsroom import app, conversation, message, session
 from newsroom.conversation import Conversation, facets
@@ -151,7 +152,7 @@ async def town(database: TestDatabase, data: Path, seeded: bool = True, work: bo
     """The house with this database, on a free port. `more` are further kinds of channels."""
     settings = Settings(database_url=database.url, owner_database_url=database.owner_url, data=data, port=free_port())
     Post.sent, Post.outcome = [], "sent"
-    kinds: dict[str, Any] = {"email": Post, "web_form": Post, "desk": Desk, **(more or {})}
+    kinds: dict[str, Any] = {"email": Post, "web_form": Post, "chat": Chat, "desk": Desk, **(more or {})}
     async with app.run(settings, work_part=work, kinds=kinds) as house:
         made = Town(house, house.database, settings.address)
         async with house.database.transaction() as connection:

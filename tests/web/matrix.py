@@ -38,6 +38,17 @@ MATRIX = {
         GET /toegankelijkheid
         GET /formulier/{slug}
         POST /formulier/{slug}
+        GET /chat.js
+        GET /chat/{channel}
+        GET /chat/{channel}/stand
+        GET /chat/{channel}/live
+        GET /chat/{channel}/bestand/{file}
+        POST /chat/{channel}/begin
+        POST /chat/{channel}/regel
+        POST /chat/{channel}/bericht
+        POST /chat/{channel}/wie
+        POST /chat/{channel}/afschrift
+        POST /chat/{channel}/einde
     """,
     "signed_in": """
         GET /live
@@ -66,6 +77,8 @@ MATRIX = {
         POST /beheer/kanalen/{id}
         POST /beheer/kanalen/{id}/test
         POST /beheer/kanalen/{id}/archief
+        GET /beheer/kanalen/{id}/chat
+        GET /beheer/kanalen/{id}/chat/voorbeeld
         GET /beheer/teams
         GET /beheer/teams/nieuw
         POST /beheer/teams/nieuw

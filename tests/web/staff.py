@@ -96,5 +96,6 @@ def filled(path: str, **values: str) -> str:
     if path.startswith("/profiel/sessies/"):
         values = {"id": "0123456789abcdef", **values}
     known = {"token": "t" * 43, "id": "999999", "reference": "AAAAAAAAAA", "message": "999999", "file": "999999",
-             "content_id": "c1", "kind": "email", "slug": "geen", "version": "0", "name": "css/tokens.css", **values}
+             "content_id": "c1", "kind": "email", "slug": "geen", "version": "0", "name": "css/tokens.css",
+             "channel": "999999", **values}
     return re.sub(r"\{(\w+)\}", lambda place: known[place[1]], path)

@@ -11,6 +11,7 @@ from newsroom import form_file, limit
 from newsroom.answer import Problem
 from newsroom.web import limits
 from newsroom.web.errors import RETRY_SECONDS, is_database_gone
+from newsroom.web.file_kind import kind_of
 from newsroom.web.keys import DATABASE, SIGNING, log, now
 from newsroom.web.public import statements, upload
 from newsroom.web.public.pages import Forms, Shown, page, style_sheet
@@ -144,7 +145,7 @@ async def _add_files(visit: Visit, files: tuple[Upload, ...]) -> None:
             if problem is None:
                 try:
                     kept = await form_file.stage(connection, visit.state.key, one.field, upload.safe_name(one.name),
-                                                 upload.kind_of(one.content), one.content, at)
+                                                 kind_of(one.content), one.content, at)
                     visit.state = replace(visit.state, files=(*visit.state.files, kept))
                 except form_file.Full:
                     problem = Problem(one.field, "files_full")

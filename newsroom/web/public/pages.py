@@ -73,7 +73,7 @@ def page(request: web.Request, template: str, shown: Shown | None, status: int =
     body = request.app[RENDER].text(
         f"public/{template}", speech, said=lambda words: in_language(words, speech), framed=_framed(request),
         opening=shown.opening if shown else Opening(), moment=say_moment,
-        scheme=_scheme(request), form=shown.served.form if shown else None, action=address(request),
+        scheme=scheme(request), form=shown.served.form if shown else None, action=address(request),
         other=address(request, taal="nl" if speech == "en" else "en"), other_language="nl" if speech == "en" else "en",
         menu=theme.links([in_language(line, speech) for line in style.menu]),
         footer=theme.links([in_language(line, speech) for line in style.footer]), now=now(request), **values)
@@ -116,6 +116,6 @@ def _framed(request: web.Request) -> bool:
     return request.query.get("kader") == "1"
 
 
-def _scheme(request: web.Request) -> str:
+def scheme(request: web.Request) -> str:
     """A site that is always light asks for it; otherwise the visitor's own choice counts."""
     return {"licht": "light", "donker": "dark"}.get(request.query.get("kleuren", ""), "auto")

@@ -24,6 +24,12 @@ BAIT = "website"  # a field that people do not see; who fills it in is no person
 ANSWER = "a-"  # begins the name of a field that holds an answer
 
 
+def place_of(request: web.Request) -> str:
+    """The visitor's address as rate limits know it: nobody can read it back."""
+    key = request.app[SIGNING]("visitor")
+    return hmac.new(key, network_of(request[ADDRESS]).encode(), hashlib.sha256).hexdigest()[:32]
+
+
 @dataclass(frozen=True, slots=True)
 class Posted:
     """What the browser sent: texts in order, and files."""
@@ -60,8 +66,7 @@ class Visit:
     @property
     def place(self) -> str:
         """The visitor's address as rate limits know it: nobody can read it back."""
-        key = self.request.app[SIGNING]("visitor")
-        return hmac.new(key, network_of(self.request[ADDRESS]).encode(), hashlib.sha256).hexdigest()[:32]
+        return place_of(self.request)
 
     def take_answers(self, posted: Posted, step: int) -> None:
         """Keep what was filled in, right or wrong."""
