@@ -23,8 +23,8 @@ FORGETFUL = {
 }
 WEB = Path(__file__).parents[1] / "newsroom" / "web"
 # pages without conversations, and the house's own work in Beheer; every other page asks `seen(request)`
-HOUSE = {"gate", "health", "live", "people", "profile", "receipt", "sign_in", "tries", "visiting", "visitor", "welcome", "forms",
-         "actions", "application"}
+HOUSE = {"gate", "health", "live", "people", "profile", "receipt", "sign_in", "tries", "visiting", "visitor", "welcome",
+         "forms", "actions", "application"}
 
 
 @pytest.fixture

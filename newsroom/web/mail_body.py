@@ -10,7 +10,7 @@ import nh3
 from aiohttp import web
 
 from newsroom import conversation, delivery, message
-from newsroom.database import Connection
+from newsroom.database import Connection, Database
 from newsroom.incoming import UNSEEN
 from newsroom.message import PIECE, File, Message
 from newsroom.web.conversation import REFERENCE
@@ -104,7 +104,7 @@ async def part(request: web.Request) -> web.StreamResponse:
     file = next((one for one in files if one.content_id.strip("<>") == wanted and one.type in PICTURES), None)
     if file is None:
         raise web.HTTPNotFound
-    return await stream(request, file, {"Content-Type": file.type, "Content-Disposition": "inline"})
+    return await stream(request, seen(request), file, {"Content-Type": file.type, "Content-Disposition": "inline"})
 
 
 async def attachment(request: web.Request) -> web.StreamResponse:
@@ -115,7 +115,7 @@ async def attachment(request: web.Request) -> web.StreamResponse:
         owner = (await message.get(connection, [file.message_id])).get(file.message_id) if file else None
     if file is None or owner is None or owner.conversation_id != row.id:
         raise web.HTTPNotFound
-    return await stream(request, file)
+    return await stream(request, seen(request), file)
 
 
 async def original(request: web.Request) -> web.StreamResponse:
@@ -151,13 +151,14 @@ async def _message(connection: Connection, request: web.Request) -> Message:
     return found
 
 
-async def stream(request: web.Request, file: File, headers: Mapping[str, str] | None = None) -> web.StreamResponse:
-    """A file in pieces; without `headers` one that a browser keeps and never shows."""
+async def stream(request: web.Request, database: Database, file: File,
+                 headers: Mapping[str, str] | None = None) -> web.StreamResponse:
+    """A file in pieces from `database`; without `headers` one that a browser keeps and never shows."""
     headers = headers or _download(file.name or "bijlage")
 
     async def pieces() -> AsyncIterator[bytes]:
         for start in range(0, file.size, PIECE):
-            async with seen(request).connection() as connection:
+            async with database.connection() as connection:
                 yield await message.piece(connection, file.sha256, start)
 
     return await _send(request, pieces(), {**headers, "Content-Length": str(file.size)})

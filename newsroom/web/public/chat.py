@@ -211,6 +211,8 @@ class PublicChat:
             async with request.app[DATABASE].transaction() as connection:
                 await transcript.ask(connection, visit, email, via, now(request), name, language_of(request))
         except transcript.NothingYet as error:
+            async with request.app[DATABASE].connection() as connection:
+                await limit.give_back(connection, f"chat mail:{visit.address}", limits.CHAT_MAILS, now(request))
             raise Refusal(409, "nothing_yet", "chat.transcript.nothing_yet") from error
         request.app[BELL]()
         return web.json_response({"ok": True})
@@ -232,7 +234,7 @@ class PublicChat:
             found = await chat.file(connection, visit.address, int(request.match_info["file"]))
         if found is None:
             raise web.HTTPNotFound
-        return await stream(request, found)
+        return await stream(request, request.app[DATABASE], found)
 
     async def _visit(self, request: web.Request, place: Place) -> Visit:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
