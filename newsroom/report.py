@@ -183,7 +183,8 @@ def _condition(ask: Ask, at: datetime) -> tuple[str, list[Any]]:
         case "work" if ask.name == "closed":
             return "closed", [midnight(at), ask.who]
         case "work":
-            return "work", [ask.who, ask.name if ask.name in WORK else "open"]
+            figure = ask.name if ask.name in WORK else "open"
+            return ("work", [figure, ask.who]) if ask.who else ("nobody", [figure])
         case "part" if ask.span:
             return "part", [ask.span.since, ask.span.until, ask.name]
         case "problem":
@@ -203,16 +204,18 @@ _PART = ("case when " + _LIVE + " then 'open' when c.state = 'merged' then 'join
          " delivery d on d.id = m.delivery_id where m.conversation_id = c.id and d.meta ? 'history') then 'history'"
          " else 'unexplained' end")
 _TODO = "c.state <> 'waiting'"
+_FIGURE = ("case $2 when 'late' then c.lateness = 2 when 'soon' then c.lateness = 1 when 'waiting' then"
+           " c.state = 'waiting' else " + _TODO + " end")
 _CONDITIONS = {
     "age": _LIVE + " and ($6::int is null or " + _AGE + " = $6) and ($7::int is null or coalesce(c.team_id, 0) = $7)",
-    "work": _LIVE + " and coalesce(c.assignee_id, 0) = $2 and case $3 when 'late' then c.lateness = 2 when 'soon' then"
-            " c.lateness = 1 when 'waiting' then c.state = 'waiting' else " + _TODO + " end",
+    "work": _LIVE + " and c.assignee_id = $3 and " + _FIGURE,
+    "nobody": _LIVE + " and c.assignee_id is null and " + _FIGURE,
     "closed": "c.state = 'closed' and c.closed_at >= $2 and coalesce(c.assignee_id, 0) = $3",
     "part": "c.created_at >= $2 and c.created_at <= $3 and ($4 = 'all' or " + _PART + " = $4)",
     "problem": _LIVE + " and c.problem <> '' and (c.problem = $2 or $2 = 'unreadable' and c.problem <> all($3))",
     "ids": "c.id = any($2::bigint[])",
 }
-_USED = {"age": 7, "work": 3, "closed": 3, "part": 4, "problem": 3, "ids": 2}  # parameters of each
+_USED = {"age": 7, "work": 3, "nobody": 2, "closed": 3, "part": 4, "problem": 3, "ids": 2}  # parameters of each
 COUNTS = {name: "select count(*)" + _SEES + condition for name, condition in _CONDITIONS.items()}
 ROWS = {name: "select " + ", ".join("c." + column for column in COLUMNS) + _SEES + condition
         + " order by " + _SINCE + ", c.id offset $" + str(_USED[name] + 1) + " limit $" + str(_USED[name] + 2)

@@ -147,5 +147,6 @@ async def test_figures_of_a_million_are_read_by_index(db):
                 (report.AGE_COUNTS, [["open"], AT, AT, AT, AT]), (report.WORK_COUNTS, [["open"]]),
                 (report.CLOSED_COUNTS, [["open"], AT]), (report.PART_COUNTS, [["open"], of.since, of.until]),
                 (report.PROBLEM_COUNTS, [["open"]]),
-                (report.COUNTS["work"], [["open"], 1, "late"]), (report.ROWS["closed"], [["open"], AT, 1, 0, 9])):
+                (report.COUNTS["work"], [["open"], "late", 1]),
+                (report.COUNTS["nobody"], [["open"], "late"]), (report.ROWS["closed"], [["open"], AT, 1, 0, 9])):
             assert set() == await walks_whole(connection, query, arguments, ["conversation"], general=False), query
