@@ -13,6 +13,7 @@ from connectors import mastodon as module
 from connectors.mastodon import Mastodon
 from tests.connectors.email.proxy import Proxy
 from tests.connectors.mastodon.conftest import Reader
+from tests.connectors.mastodon.server import MastodonServer
 
 pytestmark = pytest.mark.mastodon
 PICTURE = bytes(range(256)) * 300
@@ -186,3 +187,23 @@ async def test_a_revoked_token_waits_for_an_administrator(reader, us):
 async def test_another_account_is_another_channel(reader, anna):
     with pytest.raises(Refused):
         await Reader(Mastodon(anna.settings()), reader.cursor).count(1)
+
+
+@pytest.mark.slow
+async def test_a_server_that_is_killed_and_comes_back_is_read_on(monkeypatch):
+    monkeypatch.setattr(module, "BLIND_SECONDS", 1.0)
+    server = MastodonServer()
+    await server.start()
+    us, anna = await server.person("gemeente"), await server.person("anna")
+    reader = Reader(Mastodon(us.settings()))
+    await reader.begin()
+    for word in ("voor", "na"):
+        await anna.post(f"@{us.name} {word}")
+        await reader.count(1)
+        await server.kill()
+        with pytest.raises(TryLater):
+            await reader.count(1)
+        await server.start()
+    assert [f"@{us.name} voor", f"@{us.name} na"] == [Mastodon.parse(one)[0].text for one in reader.deliveries]
+    await reader.connector.close()
+    await server.stop()
