@@ -24,7 +24,7 @@ GROUPS: tuple[Group, ...] = ("attention", "works", "not_open")
 class Row:
     """One channel. `open`, `late` and `oldest` are of its open conversations, `queued` of its replies that wait, the
     first of them since `queued_since`. `source_n`, `missing` and `waiting` are of its source: what it holds, of those
-    what we lack, and what we hold and did not read yet; None: it was never counted."""
+    what we lack, and what we hold and did not read yet; None: it was never counted. `keyed`: credentials are kept."""
 
     id: int
     kind: str
@@ -36,6 +36,7 @@ class Row:
     health_since: datetime | None
     key_refused: bool
     key_ends_at: datetime | None
+    keyed: bool
     slow_since: datetime | None
     last_in_at: datetime | None
     last_out_at: datetime | None
@@ -101,7 +102,7 @@ def shares(rows: Sequence[Row]) -> dict[int, int | None]:
 
 ROWS = """
 select c.id, c.kind, c.name, c.address, c.mode, c.health, c.health_cause, c.health_since, c.key_refused, c.key_ends_at,
-  c.slow_since, c.last_in_at, c.last_out_at, c.team_id,
+  c.secrets is not null as keyed, c.slow_since, greatest(c.last_in_at, i.at) as last_in_at, c.last_out_at, c.team_id,
   coalesce(g.restricted and not c.team_id = any($2::int[]), false) as restricted,
   exists (select from channel_trouble where id = c.id) as trouble,
   t.open, t.late, o.waiting_since as oldest, o.soon_at as oldest_soon, o.due_at as oldest_due,
@@ -121,6 +122,9 @@ left join lateral (select l.* from unnest(array['new', 'open', 'department', 'wa
 cross join lateral (select count(*)::int as n, min(m.at) as since from message m
   join conversation v on v.id = m.conversation_id where m.send_state = 'queued' and m.channel_id = c.id
   and v.visibility = any($1::text[])) q
+left join lateral (select max(m.at) as at from (select at, conversation_id from message where channel_id = c.id
+    and direction = 'in' order by id desc limit 50) m
+  join conversation v on v.id = m.conversation_id where v.visibility = any($1::text[])) i on true
 where c.archived_at is null order by trouble desc, lower(c.name), c.id"""
 LOG = """
 select l.at, l.what, l.word, l.to, coalesce(a.name, '') as who, l.n from (

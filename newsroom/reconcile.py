@@ -54,17 +54,22 @@ async def run(database: Database, channels: Live, stored: Callable[[], None]) ->
 
 
 async def once(database: Database, channels: Live, stored: Callable[[], None], at: datetime) -> int:
-    """Compare every source whose turn it is; one bad source holds up no other. Returns how many were compared."""
+    """Compare every source whose turn it is; one bad source holds up no other. Returns how many comparisons."""
     async with database.connection() as connection:
         rows = [row for row in await channel.every(connection) if _asked(row, channels)]
-    turns = []
-    for row in rows:
-        for whole in (False, True):
-            async with database.connection() as connection:
-                if await _begin(connection, row.id, whole, at):
-                    turns.append(_compare(database, channels, row, whole, stored, at))
-    await asyncio.gather(*turns)
-    return len(turns)
+    return sum(await asyncio.gather(*(_turns(database, channels, row, stored, at) for row in rows)))
+
+
+async def _turns(database: Database, channels: Live, row: Channel, stored: Callable[[], None], at: datetime) -> int:
+    """The week and the whole of one source, one after the other. Returns how many were due."""
+    done = 0
+    for whole in (False, True):
+        async with database.connection() as connection:
+            due = await _begin(connection, row.id, whole, at)
+        if due:
+            await _compare(database, channels, row, whole, stored, at)
+            done += 1
+    return done
 
 
 def counts(kind: type[Connector] | None) -> bool:

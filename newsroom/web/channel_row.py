@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors import Connector, secret_fields
+from connectors import Connector
 from newsroom import language, reconcile
 from newsroom.flow import ZONE, Flow
 from newsroom.opening import Opening, Plan
@@ -66,7 +66,7 @@ def shown(row: Row, kind: type[Connector] | None, flow: Flow, opening: Opening, 
     large = chart.draw(flow, chart.LARGE, broken) if log is not None else None
     return Shown(row, row.group(opening.takes), ICONS.get(row.kind, "chat"),
                  kind is not None and kind.capabilities.sends, flow, opening, _opens(opening, at, speech), state, since,
-                 _key(row, kind, at), _complete(row, kind), chart.draw(flow, chart.SMALL), _lateness(row, at),
+                 _key(row, at), _complete(row, kind), chart.draw(flow, chart.SMALL), _lateness(row, at),
                  log is not None, large, log or ())
 
 
@@ -130,10 +130,10 @@ def _short(moment: datetime, at: datetime, speech: str) -> str:
     return language.moment(moment, speech, now=at)
 
 
-def _key(row: Row, kind: type[Connector] | None, at: datetime) -> tuple[str, Words]:
+def _key(row: Row, at: datetime) -> tuple[str, Words]:
     if row.key_refused:
         return "bad", Words("channels.key.refused", {})
-    if kind is None or not secret_fields(kind.Settings):
+    if not row.keyed and row.key_ends_at is None:
         return "", Words("channels.key.none", {})
     if row.key_ends_at is None:
         return "", Words("channels.key.unknown", {})

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from newsroom import channel, opening, triage, watch
+from newsroom import channel, flow, opening, triage, watch
 from newsroom.opening import Plan
 from tests.web.caller import Visitor
 
@@ -39,6 +39,15 @@ async def test_every_number_equals_the_database(place, visitor):
             share = round(100 * row["late"] / row["open"])
             assert f" {share}% {row['late']} van {row['open']} " in words
             assert re.search(rf"\b{row['came']} normaal onbekend", words), words
+
+
+async def test_the_last_message_in_shows_also_where_a_source_pushes(place, visitor):
+    anna, reference = await visitor("Anna de Rijk"), await place.write("Zojuist gestuurd", channel="form")
+    assert reference
+    now = datetime.now(UTC).astimezone(flow.ZONE)
+    said = (await rows(anna))["Webformulier"]
+    assert any(f"in {at:%H:%M}" in said for at in (now, now - timedelta(minutes=1)))
+    assert "niet nodig" in said
 
 
 async def test_what_one_may_not_see_is_in_no_number(place, visitor):
