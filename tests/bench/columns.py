@@ -45,7 +45,7 @@ async def run(place: Place, quick: bool) -> list[Figure]:
 async def measure(database: Database, wanted: Filter, repeats: int) -> list[float]:
     """Milliseconds of each of `repeats` boards, from an open connection to rows in hand."""
     times = []
-    async with database.snapshot() as connection:
+    async with database.seen_by(SCOPE.classes).snapshot() as connection:
         for turn in range(repeats + 10):  # ten to warm up: prepared, and planned as a busy house does
             start = time.perf_counter()
             await board.read(connection, SCOPE, wanted, AT)
@@ -63,7 +63,7 @@ async def whole(database: Database, wanted: Filter) -> set[str]:
     if board.is_kept(wanted):
         queries.pop(1)
     found = set()
-    async with database.snapshot() as connection:
+    async with database.seen_by(SCOPE.classes).snapshot() as connection:
         for query, values in queries:
             found |= await walks_whole(connection, query, values, ("conversation",))
     return found

@@ -36,7 +36,7 @@ async def run(place: Place, quick: bool) -> list[Figure]:
 async def measure(database: Database, words: str, repeats: int) -> tuple[int, list[float]]:
     """How many are found, and the milliseconds of each time."""
     times = []
-    async with database.snapshot() as connection:
+    async with database.seen_by(SCOPE.classes).snapshot() as connection:
         for turn in range(repeats + 10):
             start = time.perf_counter()
             found = await search.find(connection, SCOPE, words)
@@ -49,7 +49,7 @@ async def whole(database: Database) -> set[str]:
     """The tables that a search reads as a whole, for any of the questions. Only as planned for its own words: search
     asks for that."""
     found = set()
-    async with database.snapshot() as connection:
+    async with database.seen_by(SCOPE.classes).snapshot() as connection:
         for words in ASKED.values():
             classes = sorted(SCOPE.classes)
             found |= await walks_whole(connection, search.BY_TEXT, [words, classes, search.DEPTHS[0]], TABLES, False)
