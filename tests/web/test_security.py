@@ -89,7 +89,7 @@ async def test_a_live_socket_needs_our_exact_origin(client, browser):
         assert "hello" == json.loads((await socket.receive()).data)["t"]
 
 
-ELSEWHERE = ("/formulier", "/privacy", "/toegankelijkheid", "/api/v1/openapi.json")  # pages of others may show these
+ELSEWHERE = ("/chat", "/formulier", "/privacy", "/toegankelijkheid", "/api/v1/openapi.json")  # pages of others may show these
 
 
 async def test_every_answer_is_strict(client, browser):
