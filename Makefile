@@ -5,13 +5,14 @@ PYTHONS := python3 python3.14 python3.13 python3.12 python3.11
 PYTEST := .venv/bin/python -m pytest
 WORKERS := -n auto --maxprocesses 4 --dist worksteal
 
-.PHONY: help run test test-all bench lint lock install install-test clean
+.PHONY: help run test test-all bench screenshots lint lock install install-test clean
 
 help:
 	@echo "make run        start the demo on http://127.0.0.1:8080 (Ctrl-C stops it)"
 	@echo "make test       the quick tests, a few minutes"
 	@echo "make test-all   every test"
 	@echo "make bench      measure, and compare with what was measured in the same run"
+	@echo "make screenshots  take the pictures of the README from the demo"
 	@echo "make lint       style and the rules on who may import whom"
 	@echo "make lock       renew the lock files (needs uv)"
 	@echo "make clean      remove .venv and caches; .data, the demo's database, stays"
@@ -27,6 +28,9 @@ test-all: install-test
 
 bench: install-test
 	@.venv/bin/python -m tests.bench
+
+screenshots: install-test
+	@.venv/bin/python -m tests.screenshots
 
 lint: install-test
 	@.venv/bin/ruff check newsroom connectors tests

@@ -16,8 +16,9 @@ from pathlib import Path
 import structlog
 
 from connectors import outbound
-from newsroom import account, api_token, app, command, link
+from newsroom import account, app, command, link
 from newsroom.access import ROLES
+from newsroom.demo import peaks
 from newsroom.settings import Settings, SettingsWrong, load
 
 PROG = "newsroom"
@@ -73,6 +74,9 @@ def _runs(commands) -> None:
     one = add("demo", help="run the invented municipality Voorbeeldstad", description="Its data are kept apart, in "
               "the folder demo of NEWSROOM_DATA. Nothing is really sent.")
     one.add_argument("--speed", type=float, default=1.0, metavar="N", help="how fast messages come in; 0: none")
+    one.add_argument("--burst", default="", choices=tuple(peaks()), metavar="WHAT",
+                     help=f"begin with a peak of some minutes: {', '.join(peaks())}")
+    one.add_argument("--reset", action="store_true", help="begin anew: throw away what was done in it")
     one.set_defaults(run=demo)
     one = add("migrate", help="bring the database's tables up to date", description="Safe to repeat; `serve` does "
               "it too. Wants the owner's address in NEWSROOM_OWNER_DATABASE_URL when that is another role.")
@@ -89,15 +93,11 @@ def _cares(commands) -> None:
     one.add_argument("--quick", action="store_true", help="only the database and its tables")
     one.add_argument("--language", choices=("nl", "en"), default="nl", help="of what is found (nl)")
     one.set_defaults(run=command.check)
-    tokens = _add(commands, "token", "tokens for programs that use the API")
+    tokens = _add(commands, "token", "tokens for programs that deliver messages")
     tokens = tokens.add_subparsers(metavar="WHAT", required=True)
     one = _add(tokens, "add", "make a token; it is shown once")
     one.add_argument("name", help="what it is for")
-    one.add_argument("--scope", action="append", default=[], dest="scopes", choices=sorted(api_token.SCOPES),
-                     help="; ".join(f"{name}: {what}" for name, what in api_token.SCOPES.items())
-                     + "; may be given more often")
-    one.add_argument("--channel", metavar="NAME", help="the channel it may deliver into, for the scope deliver")
-    one.add_argument("--account", metavar="EMAIL", help="whose sight it has, for the other scopes")
+    one.add_argument("--channel", required=True, metavar="NAME", help="the channel it may deliver into")
     one.set_defaults(run=command.add_token)
     one = _add(tokens, "list", "all tokens, without their text")
     one.set_defaults(run=command.list_tokens)
@@ -166,7 +166,8 @@ async def serve(settings: Settings, given: argparse.Namespace) -> None:
 
 async def demo(settings: Settings, given: argparse.Namespace) -> None:
     """Run Voorbeeldstad, in a database of its own."""
-    async with app.demo(settings, given.speed, Progress("Voorbeeldstad, six weeks of messages")) as (house, path):
+    tell = Progress("Voorbeeldstad, six weeks of messages")
+    async with app.demo(settings, given.speed, tell, given.burst, given.reset) as (house, path):
         print(f"Voorbeeldstad: {house.settings.address}{path}", flush=True)
         await _until_stopped(house)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,7 +16,6 @@ from aiohttp import web
 from connectors import Connector, connectors
 from newsroom import (
     account,
-    announce,
     channel,
     chat,
     collect,
@@ -28,6 +27,7 @@ from newsroom import (
     reconcile,
     search,
     secret,
+    setting,
     sweep,
     term,
     watch,
@@ -43,7 +43,8 @@ from newsroom.outbox import Outbox
 from newsroom.parser import Parsers
 from newsroom.settings import Settings
 from newsroom.web import application, live
-from newsroom.web.api import events
+from newsroom.web.demo import PATH as DEMO_PATH
+from newsroom.web.demo import DemoPage
 from newsroom.web.fragments import Fragments
 from newsroom.web.keys import ATTENDANCE, BELL, CHANNELS, CONNECTOR, FEED, RENDER, SIGNING, WRITER
 from newsroom.web.public import chat_live
@@ -85,21 +86,31 @@ async def database(settings: Settings) -> AsyncIterator[Settings]:
 
 
 @asynccontextmanager
-async def demo(settings: Settings, speed: float,
-               tell: Callable[[float], None] = lambda share: None) -> AsyncIterator[tuple[House, str]]:
+async def demo(settings: Settings, speed: float, tell: Callable[[float], None] = lambda share: None,
+               burst: str = "", anew: bool = False) -> AsyncIterator[tuple[House, str]]:
     """Voorbeeldstad while it runs, with the path of a link that signs in as its chef dag. Always in an embedded
-    database of its own: the real one is never touched. `tell` hears how far its first loading is, 0 to 1."""
+    database of its own: the real one is never touched. `tell` hears how far its first loading is, 0 to 1; `burst` is a
+    peak to begin with, `anew` throws away what was there."""
     apart = replace(settings, data=settings.data / "demo", database_url="", owner_database_url="",
                     listen_database_url="", redis_url="", secret_key_file=None, organisation="Voorbeeldstad")
-    async with database(apart) as ready, run(ready, kinds=demo_town.demo_kinds()) as house:
+    if anew:
+        await EmbeddedPostgres(apart.data).erase()
+    page = DemoPage()
+    async with database(apart) as ready, run(ready, kinds=demo_town.demo_kinds(), more=(page.routes,)) as house:
         now = datetime.now(UTC)
-        house.site[RENDER].mark_demo()
+        house.site[RENDER].mark_demo(DEMO_PATH)
         await demo_town.load(house.database, house.keys.signing_key("reply"), now, tell)
         async with house.database.transaction() as connection:
             await desk.prepare(connection)
             chef = next(one for one in await account.everyone(connection) if "chef_dag" in one.roles)
             path = await link.make(connection, "start", chef.id, now)
-        task = asyncio.create_task(_guarded(demo_town.trickle(house.database, house.bell, speed), house.failed))
+            known = await setting.read(connection, demo_town.PASSWORD, "")
+        doors = demo_town.Doors(house.database, house.writer, house.channels, house.keys, house.bell, settings.port)
+        living = demo_town.Living(doors, house.site[live.PRESENCE].anybody, speed)
+        page.begin(living, known)
+        task = asyncio.create_task(_guarded(living.run(), house.failed))
+        if burst:
+            living.burst(burst)
         house.bell()
         try:
             yield house, path
@@ -109,12 +120,14 @@ async def demo(settings: Settings, speed: float,
 
 @asynccontextmanager
 async def run(settings: Settings, web_part: bool = True, work_part: bool = True,
-              kinds: dict[str, type[Connector]] | None = None) -> AsyncIterator[House]:
-    """The house while it runs. `settings` have working database addresses; see `database`."""
+              kinds: dict[str, type[Connector]] | None = None,
+              more: Sequence[application.Part] = ()) -> AsyncIterator[House]:
+    """The house while it runs, with `more` parts of pages. `settings` have working database addresses; see
+    `database`."""
     async with AsyncExitStack() as stack:
         pool = await connect(settings.database_url, size=20)
         stack.push_async_callback(pool.close)
-        house = _compose(settings, pool, kinds or connectors())
+        house = _compose(settings, pool, kinds or connectors(), more)
         if work_part and kinds is None:  # who brings kinds of their own brings their channels too
             async with pool.transaction() as connection:
                 await desk.prepare(connection)
@@ -132,11 +145,12 @@ async def run(settings: Settings, web_part: bool = True, work_part: bool = True,
         yield house
 
 
-def _compose(settings: Settings, pool: Database, kinds: dict[str, type[Connector]]) -> House:
+def _compose(settings: Settings, pool: Database, kinds: dict[str, type[Connector]],
+             more: Sequence[application.Part]) -> House:
     keys = secret.load(settings)
     bell = Doorbell(pool, settings.listen_database_url, settings.redis_url)
     render = Render(settings)
-    site = application.make(pool, settings, render)
+    site = application.make(pool, settings, render, (*application.PARTS, *more))
     feed = Feed(pool, Fragments(render), partial(live.rights_changed, site))
     bell.rings(feed.ring)
     house = House(settings, pool, keys, feed, delivery.Writer(pool, bell), channel.Live(pool, kinds, keys), bell,
@@ -156,10 +170,9 @@ async def _workers(house: House, stack: AsyncExitStack) -> list:
     intake = Intake(house.database, house.channels.kinds, parsers, house.keys.signing_key("reply"), house.bell)
     outbox = Outbox(house.database, house.channels.connector, house.keys.signing_key("reply"), house.bell)
     collector = collect.Collector(house.database, house.channels, house.bell, settings.listen_database_url)
-    announcer = announce.Announcer(house.database, house.keys, events.batch)
-    house.bell.rings(announcer.wake, intake.wake, outbox.wake, collector.wake)
+    house.bell.rings(intake.wake, outbox.wake, collector.wake)
     return [intake.run(), outbox.run(), collector.run(), search.keep_indexed(house.database), _timer(house),
-            nightly.run(house.database), sweep.run(house.database), announcer.run(),
+            nightly.run(house.database), sweep.run(house.database),
             reconcile.run(house.database, house.channels, house.bell)]
 
 

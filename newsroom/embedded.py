@@ -106,6 +106,15 @@ class EmbeddedPostgres:
             os.close(self._lock)
             self._lock = None
 
+    async def erase(self) -> None:
+        """Throw the database away, for good. Raises `EmbeddedError` while another process runs it."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        lock = await _lock(self.data / "postgres.lock")
+        try:
+            shutil.rmtree(place.home(self.data, place.server_user(self.data)) / "cluster", ignore_errors=True)
+        finally:
+            os.close(lock)
+
     async def _prepare(self) -> None:
         self._user = place.server_user(self.data)
         self._home = place.home(self.data, self._user)

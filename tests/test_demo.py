@@ -11,17 +11,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connectors import Delivery, DeliveryKey, ExternalId, Outgoing
+from connectors import Delivery, DeliveryKey, ExternalId, Outgoing, connectors
 from connectors.email.parse import parse
 from newsroom import access, account, board, database, demo, event, setting
 from newsroom.board import Filter
-from newsroom.demo import mailbox, post, stream
+from newsroom.demo import peaks, post, stand_in, stream
 from newsroom.demo.moment import Moments
 from newsroom.demo.past import ABOUT, DAY, ZONE, Past, past
 from newsroom.demo.script import read, scripts
 from newsroom.hours import Block, Hours
-from newsroom.intake import Intake
-from newsroom.parser import Parsers
 from tests.house import SECRET
 
 AT = datetime(2026, 11, 23, 13, 42, tzinfo=UTC)  # a Monday afternoon
@@ -108,9 +106,11 @@ async def test_everything_comes_as_raw_deliveries_and_is_sent_by_nobody(town):
     assert [] == await fetch(town, "select id from message where direction = 'in' and delivery_id is null")
     assert [] == await fetch(town, "select id from delivery where state <> 'done'")
     types = {row["content_type"] for row in await fetch(town, "select distinct content_type from delivery")}
-    assert {"message/rfc822", "application/vnd.newsroom.form+json", "application/json"} == types
-    notes = await fetch(town, "select distinct send_note from message where send_state = 'sent'")
-    assert [{"send_note": mailbox.NOT_SENT}] == notes
+    assert {"message/rfc822", "application/vnd.newsroom.form+json", "application/json",
+            "application/vnd.newsroom.desk+json"} == types
+    notes = await fetch(town, "select distinct send_note from message where send_state = 'sent'"
+                              " and kind = 'message'")
+    assert [{"send_note": stand_in.NOT_SENT}] == notes
 
 
 async def test_special_cases_are_there(town):
@@ -121,7 +121,7 @@ async def test_special_cases_are_there(town):
               " count(*) filter (where problem = 'bounced') as bounced,"
               " count(*) filter (where suggestion is not null) as suggested from conversation"
               " where id not in (select m.conversation_id from message m join delivery d on d.id = m.delivery_id"
-              " where d.key like 'demo/past/%')")
+              " where d.key like 'demo/past/%' or d.key like 'post/%')")
     assert {"sealed": 1, "walled": 2, "unreadable": 1, "bounced": 1, "suggested": 1} == found
     out, = await fetch(town, "select count(*) filter (where auto_reply and kind = 'message') as away,"
                            " count(*) filter (where direction = 'note') as notes,"
@@ -206,6 +206,8 @@ def test_there_are_four_hundred_texts_by_hand():
     texts = [text for one in scripts() for text in [one.text, *(step.more.get("text", "") for step in one.steps)]]
     texts += [one["text"] for one in read("trickle.toml")["message"]]
     texts += [one[part] for about in read("history.toml").values() for one in about for part in ("text", "answer")]
+    texts += [one["text"] for plan in read("burst.toml").values() for one in plan["message"]]
+    texts += [text for ways in read("resident.toml").values() for text in ways]
     texts = [text.strip() for text in texts if text.strip()]
     assert len(texts) >= 400 and len(texts) == len(set(texts))
 
@@ -234,41 +236,17 @@ def test_the_report_of_a_mail_server_is_read_as_one():
 async def test_the_mailbox_of_the_demo_sends_nothing_and_says_so():
     kind = demo.demo_kinds()["email"]
     sent = await kind(None).send(Outgoing("k", ExternalId("ours"), "Onderwerp", "Tekst"))
-    assert (ExternalId("ours"), (mailbox.NOT_SENT,)) == (sent.external_id, sent.notes)
+    assert (ExternalId("ours"), (stand_in.NOT_SENT,)) == (sent.external_id, sent.notes)
     item = Delivery(DeliveryKey("1"), b"Subject: Vraag\r\n\r\nTekst", AT, "message/rfc822")
     assert "Vraag" == kind.parse(item)[0].subject
 
 
-async def test_every_trickled_message_becomes_a_card(db):
-    await demo.load(db, SECRET, AT, weeks=False)
-    before, = await fetch(db, "select count(*) as n from conversation where state = 'new'")
-    number = len(read("trickle.toml")["message"])
-    letters = stream.endless(random.Random(7))
-    async with db.transaction() as connection:
-        for _ in range(number):
-            await stream.bring(connection, next(letters), AT)
-    kinds = demo.demo_kinds()
-    kinds["email"] = type("Here", (kinds["email"],), {"hostile_input": False})
-    await Intake(db, kinds, Parsers(1), SECRET, lambda: None).drain()
-    after = await fetch(db, "select subject, excerpt, problem from conversation where state = 'new'")
-    assert before["n"] + number == len(after)
-    assert 1 == sum(bool(row["problem"]) for row in after)  # the one that was there
-    assert all("{" not in row["subject"] + row["excerpt"] for row in after)
-
-
-async def test_the_trickle_brings_the_first_message_soon_and_rings(db):
-    await demo.load(db, SECRET, AT, weeks=False)
-    rung = asyncio.Event()
-    task = asyncio.create_task(demo.trickle(db, rung.set, 1000.0))
-    async with asyncio.timeout(10):
-        await rung.wait()
-    task.cancel()
-    assert 1 <= len(await fetch(db, "select id from delivery where state = 'new'"))
-
-
-async def test_without_speed_nothing_comes(db):
-    async with asyncio.timeout(5):
-        await demo.trickle(db, lambda: None, 0.0)
+async def test_no_installed_channel_reaches_anybody_and_each_can_what_it_can():
+    for name, kind in demo.demo_kinds().items():
+        real = connectors()[name]
+        assert (real.capabilities, real.Settings) == (kind.capabilities, kind.Settings)
+        assert name in stand_in.AT_HOME or kind.send is stand_in.StandIn.send
+        assert not hasattr(kind, "listen")
 
 
 def test_volumes_follow_the_week_and_the_day():
@@ -276,3 +254,26 @@ def test_volumes_follow_the_week_and_the_day():
     assert stream.an_hour(monday) > 2 * stream.an_hour(sunday)
     assert stream.FEWEST_AN_HOUR == stream.an_hour(datetime(2026, 11, 23, 2, tzinfo=UTC))
     assert 100 == sum(stream.DAY) and 5.0 == pytest.approx(sum(stream.WEEK), abs=0.15)
+
+
+def test_what_comes_in_now_has_the_shares_of_its_channels():
+    letters, shares = stream.endless(random.Random(3)), stream.a_day()
+    found = Counter(next(letters)[0] for _ in range(20_000))
+    assert all(abs(found[via] / 20_000 - share / sum(shares.values())) <= share / sum(shares.values()) / 10
+               for via, share in shares.items())
+
+
+@pytest.mark.parametrize("name", peaks())
+def test_a_peak_is_steep_and_comes_over_several_channels(name):
+    plan = read("burst.toml")[name]
+    assert len(plan["message"]) >= 15 and len({one["text"] for one in plan["message"]}) == len(plan["message"])
+    assert plan["factors"].keys() == {one["via"] for one in plan["message"]} and len(plan["factors"]) >= 3
+    found = stream.course(name, random.Random(1))
+    assert [one[0] for one in found] == sorted(one[0] for one in found) and 0 <= found[0][0] and found[-1][0] < 1
+    assert all("{" not in letter.subject + letter.text + answer for _, _, letter, answer in found)
+    # so many times as many as in hours that are always the busiest, were the top to last
+    for via, factor in plan["factors"].items():
+        most = stream.a_day()[via] * stream.BUSIEST * stream.PEAK_HOURS * factor
+        assert 0.3 * most - 1 <= sum(one[1] == via for one in found) <= 0.5 * most + 1
+    early, late = (sum(low <= one[0] < low + 0.3 for one in found) for low in (0.0, 0.7))
+    assert early > 2 * late

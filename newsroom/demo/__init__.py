@@ -6,8 +6,10 @@ same verbs. Texts are in content/, people and channels in town.toml. Nothing is 
 
 from __future__ import annotations
 
+from newsroom.demo.doors import Doors
+from newsroom.demo.living import Living, peaks
 from newsroom.demo.loading import Loaded, load
-from newsroom.demo.mailbox import demo_kinds
-from newsroom.demo.stream import trickle
+from newsroom.demo.stand_in import demo_kinds
+from newsroom.demo.town import PASSWORD
 
-__all__ = ["Loaded", "demo_kinds", "load", "trickle"]
+__all__ = ["PASSWORD", "Doors", "Living", "Loaded", "demo_kinds", "load", "peaks"]

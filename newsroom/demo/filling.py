@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from secrets import token_hex
 from typing import Any
 
-from connectors import Author, Delivery
+from connectors import Delivery
 from newsroom import conversation, delivery, message
 from newsroom.conversation import Conversation, facets
 from newsroom.database import Connection
-from newsroom.demo import post
-from newsroom.demo.mailbox import NOT_SENT
 from newsroom.demo.past import Past
+from newsroom.demo.source import Letter, author_of, hand_over, new_post_id
+from newsroom.demo.stand_in import NOT_SENT
 from newsroom.demo.town import DOMAIN, Town
 from newsroom.event import Draft, record
 from newsroom.inscription import give_keys
@@ -28,6 +28,7 @@ LABELS = {"afval": "Afval", "straat": "Straat en stoep", "parkeren": "Parkeren",
           "inkomen": "Werk en inkomen", "zorg": "Zorg", "bouwen": "Bouwen", "evenementen": "Evenementen",
           "verkeer": "Verkeer", "overlast": "Overlast", "bestuur": "Bestuur"}
 KINDS = {"klacht": "Klacht", "compliment": "Compliment"}
+TOLD = {"phone": "called", "counter": "spoken", "post": "letter"}  # how an answer was given at the desk
 WALLED = {"zorg": "wmo"}  # a subject and the restricted team that has it
 
 
@@ -59,11 +60,13 @@ async def fill(connection: Connection, intake: Intake, town: Town, secret: bytes
 
 def _delivery(key: str, one: Past, town: Town) -> Delivery:
     """As the source of its channel would hand it over."""
-    sender = f"{one.name} <{one.address}>"
-    if town.kinds[one.via] == "web_form":
-        return post.filled_in(key, town.form, post.given(sender, TOPICS.get(one.about, "Iets anders"), one.text, {}),
-                              one.at)
-    return post.mail(key, sender, town.addresses[one.via], one.subject, one.text, one.at)
+    return hand_over(town.kinds[one.via], key, _letter(one, town), town.addresses[one.via], one.at,
+                     town.form)
+
+
+def _letter(one: Past, town: Town) -> Letter:
+    subject = TOPICS.get(one.about, "Iets anders") if town.kinds[one.via] == "web_form" else one.subject
+    return Letter(one.name, one.address, subject, one.text, phone=one.phone, by=town.names[one.worker])
 
 
 # what somebody chooses in the form
@@ -132,11 +135,20 @@ def _lateness(row: Conversation, one: Past, steps: Sequence[tuple]) -> list[tupl
 
 
 def _answer(row: Conversation, one: Past, question: str, town: Town, secret: bytes, id: int, written: Written) -> None:
-    via = town.channels[town.answers_with[one.via]]
-    who = Author("email", one.address, one.name)
-    external = f"{reply_token(row.reference, secret)}.{token_hex(8)}@{DOMAIN}"
+    via, kind = town.channels[town.answers_with[one.via]], town.kinds[one.via]
+    if kind == "desk":  # told, as the verb does: nothing is sent
+        written.messages.append(Message(
+            id, row.id, via, "out", one.answered, kind=TOLD[one.via], external_id=f"told:{id}",
+            account_id=row.assignee_id, body=one.answer, client_id=f"demo-past-{id}", send_state="sent",
+            sent_at=one.answered))
+        return
+    who = author_of(kind, _letter(one, town))
+    external = new_post_id(one.answered, question) if kind == "mastodon" else \
+        f"{reply_token(row.reference, secret)}.{token_hex(8)}@{DOMAIN}"
     written.messages.append(Message(
         id, row.id, via, "out", one.answered, external_id=external, account_id=row.assignee_id,
-        recipients=message.recipients_of([who]), subject=f"Re: {one.subject}", body=one.answer, answers_to=[question],
-        client_id=f"demo-past-{id}", send_state="sent", send_note=NOT_SENT, sent_at=one.answered, public=row.public))
-    written.keys += [((via, reference, f"{who.kind}:{who.address}"), row.id) for reference in (external, question)]
+        recipients=message.recipients_of([who]), subject="" if kind == "mastodon" else f"Re: {one.subject}",
+        body=one.answer, answers_to=[question], client_id=f"demo-past-{id}", send_state="sent", send_note=NOT_SENT,
+        sent_at=one.answered, public=row.public))
+    written.keys += [((via, message.thread_reference(reference, row.public), f"{who.kind}:{who.address}"), row.id)
+                     for reference in (external, question)]

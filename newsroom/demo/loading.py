@@ -11,16 +11,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connectors.web_form import WebForm
+from connectors import Connector
 from newsroom import term
 from newsroom.database import Connection, Database
 from newsroom.demo import town
 from newsroom.demo.filling import fill
-from newsroom.demo.mailbox import DemoEmail
 from newsroom.demo.moment import Moments
 from newsroom.demo.past import Past, past
 from newsroom.demo.play import Play
 from newsroom.demo.script import read, scripts, times
+from newsroom.demo.stand_in import demo_kinds
 from newsroom.hours import Hours
 from newsroom.intake import Intake
 from newsroom.parser import Parsers
@@ -53,8 +53,7 @@ async def load(database: Database, secret: bytes, at: datetime, tell: Callable[[
         made = await town.build(connection, at)
         hours = (await term.load(connection, at.date())).hours(made.channels["info"], None)
         clock = Clock(at)
-        intake = Intake(Within(connection, database), {"email": OwnMail, "web_form": WebForm}, Parsers(1), secret,
-                        lambda: None, clock)
+        intake = Intake(Within(connection, database), _own_kinds(), Parsers(1), secret, lambda: None, clock)
         before = await fill(connection, intake, made, secret, clock, _weeks(at, hours), tell) if weeks else 0
         play = Play(connection, intake, made, secret, clock)
         moments = Moments(at, hours)
@@ -74,10 +73,9 @@ def _weeks(at: datetime, hours: Hours) -> list[Past]:
                 plan["workers"])
 
 
-class OwnMail(DemoEmail):
-    """Our own mails harm nobody: they are read here, without a child process to wait for."""
-
-    hostile_input = False
+def _own_kinds() -> dict[str, type[Connector]]:
+    """Our own messages harm nobody: they are read here, without a child process to wait for."""
+    return {name: type(kind.__name__, (kind,), {"hostile_input": False}) for name, kind in demo_kinds().items()}
 
 
 class Within(Database):

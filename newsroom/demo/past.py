@@ -24,9 +24,12 @@ ABOUT = {"afval": 16, "straat": 9, "parkeren": 10, "paspoort": 13, "verhuizen": 
          "verlichting": 4, "inkomen": 5, "zorg": 5, "bouwen": 5, "evenementen": 3, "verkeer": 4, "overlast": 3,
          "bestuur": 2}
 # the texts that suit a channel, the first that there are
-TONES = {"mail": ("mail",), "chat": ("chat", "mail"), "post": ("post", "chat"), "phone": ("phone", "mail")}
+TONES = {"mail": ("mail",), "chat": ("chat", "mail"), "post": ("post", "chat"), "phone": ("phone", "mail"),
+         "app": ("app", "chat", "mail"), "paper": ("paper", "mail")}
 ASKED = 0.2  # of all, a department was asked
-QUICK = {"mail": 180.0, "chat": 4.0, "post": 90.0, "phone": 6.0}  # open minutes to an answer, in the middle
+# open minutes to an answer, in the middle
+QUICK = {"mail": 180.0, "chat": 4.0, "post": 90.0, "phone": 6.0, "app": 120.0,
+         "paper": 600.0}
 SPREAD = 0.8  # of the logarithm of that time: some take five times as long
 OFTEN = 0.12  # of all, by somebody who wrote before
 REASONS = ("answered",) * 17 + ("by_phone", "referred", "referred")
@@ -124,7 +127,7 @@ def _one(moment: datetime, via: str, about: str, tone: str, text: Mapping[str, s
          chance: random.Random) -> Past:
     filled = {"straat": chance.choice(names["street"]), "nummer": chance.randrange(2, 240), "naam": who[0].split()[0]}
     minutes = QUICK[tone] * chance.lognormvariate(0, SPREAD)
-    asked = chance.random() < ASKED and tone == "mail"
+    asked = chance.random() < ASKED and tone in ("mail", "paper")
     claimed = deadline(moment, minutes * chance.uniform(0.1, 0.6), hours)
     answered = min(deadline(claimed, minutes * (4 if asked else 1) * chance.uniform(0.4, 0.9), hours),
                    at - timedelta(minutes=30))

@@ -9,12 +9,13 @@ from email.utils import parseaddr
 from typing import Any
 
 from connectors import Delivery, DeliveryKey
+from connectors.email import Email
 from newsroom import board, conversation, delivery, message, reply, sending, term, triage
 from newsroom.conversation import PRIORITIES, Conversation
 from newsroom.database import Connection
 from newsroom.demo import post
-from newsroom.demo.mailbox import NOT_SENT, DemoEmail
 from newsroom.demo.script import Script, Step
+from newsroom.demo.stand_in import NOT_SENT
 from newsroom.demo.town import DOMAIN, Town
 from newsroom.intake import Intake
 from newsroom.message import Message
@@ -118,7 +119,7 @@ class Play:
         composed = Composed(f"demo-{row.id}-{len(course.references)}", more["text"].strip(),
                             then=more.get("then", ""), reason=self._town.reasons[more.get("reason", "answered")])
         id = await reply.answer(self._connection, row, by, composed,
-                                Via(via, "live", DemoEmail.capabilities, DOMAIN, self._secret))
+                                Via(via, "live", Email.capabilities, DOMAIN, self._secret))
         left = by.at + HOLD  # nobody took it back
         await sending.claim(self._connection, 0, left, (), 1)
         await sending.mark(self._connection, id, sending.Outcome("sent", NOT_SENT), left)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from newsroom import account, form, setting
+from newsroom import account, form, password, setting
 from newsroom.conversation import NORMAL, URGENT
 from newsroom.database import Connection
 from newsroom.demo.script import read
@@ -15,12 +16,13 @@ from newsroom.form import Form
 
 DOMAIN = "voorbeeldstad.example"
 MARK = "demo"  # the setting that says that nothing here is real
+PASSWORD = "demo_password"  # the setting with the password that everybody here has; its page shows it
 
 
 @dataclass(frozen=True, slots=True)
 class Town:
     """The ids of everything by the names that the scripts use. `kinds`, `addresses` and `answers_with` are by
-    channel: its connector, its own address, and the mailbox that answers for a form."""
+    channel: its connector, its own address, and the mailbox that answers for a form; `names` are those of people."""
 
     teams: dict[str, int]
     people: dict[str, int]
@@ -28,6 +30,7 @@ class Town:
     kinds: dict[str, str]
     addresses: dict[str, str]
     answers_with: dict[str, str]
+    names: dict[str, str]
     labels: dict[str, int]
     reasons: dict[str, int]
     form: Form
@@ -43,7 +46,9 @@ async def build(connection: Connection, at: datetime) -> Town:
     teams = {key: await connection.fetchval("insert into team (name, restricted, hours_id) values ($1, $2, $3)"
                                             " returning id", one["name"], one.get("restricted", False), hours)
              for key, one in plan["teams"].items()}
-    people = {key: await _person(connection, one, teams, at) for key, one in plan["people"].items()}
+    known = f"voorbeeld-{secrets.token_hex(4)}"
+    hashed = await password.hash(known)
+    people = {key: await _person(connection, one, teams, hashed, at) for key, one in plan["people"].items()}
     channels = {key: await _channel(connection, one, plan, teams, hours, at)
                 for key, one in plan["channels"].items()}
     # labels, and topics, which are drawn in purple
@@ -57,10 +62,12 @@ async def build(connection: Connection, at: datetime) -> Town:
                for key, one in plan["reasons"].items()}
     made = await form.save(connection, replace(form.QUESTION, channel_id=channels["form"]))
     await setting.write(connection, MARK, True)
+    await setting.write(connection, PASSWORD, known)
     addresses = {key: one.get("address", "") for key, one in plan["channels"].items()}
     answers_with = {key: one.get("answers_with", key) for key, one in plan["channels"].items()}
     kinds = {key: one["kind"] for key, one in plan["channels"].items()}
-    return Town(teams, people, channels, kinds, addresses, answers_with, labels, reasons, made)
+    names = {key: one["name"] for key, one in plan["people"].items()}
+    return Town(teams, people, channels, kinds, addresses, answers_with, names, labels, reasons, made)
 
 
 async def is_there(connection: Connection) -> bool:
@@ -70,9 +77,11 @@ async def is_there(connection: Connection) -> bool:
                                      " or exists(select from account)")
 
 
-async def _person(connection: Connection, one: Mapping[str, Any], teams: Mapping[str, int], at: datetime) -> int:
+async def _person(connection: Connection, one: Mapping[str, Any], teams: Mapping[str, int], hashed: str,
+                  at: datetime) -> int:
     email = one["name"].lower().replace(" ", ".") + f"@{DOMAIN}"
     id = await account.create(connection, email, one["name"], at)
+    await account.set_password(connection, id, hashed, at)
     # nobody is signed in yet, so nobody needs to be told
     await connection.execute("update account set roles = $2 where id = $1", id, one["roles"])
     await connection.executemany("insert into account_team (account_id, team_id) values ($1, $2)",
@@ -83,9 +92,12 @@ async def _person(connection: Connection, one: Mapping[str, Any], teams: Mapping
 async def _channel(connection: Connection, one: Mapping[str, Any], plan: Mapping[str, Any], teams: Mapping[str, int],
                    hours: int, at: datetime) -> int:
     mailbox = one["kind"] == "email"
-    settings = {"address": one["address"], "display_name": "Gemeente Voorbeeldstad", "imap_host": f"imap.{DOMAIN}",
-                "smtp_host": f"smtp.{DOMAIN}"} if mailbox else \
-        {"reply_channel": plan["channels"][one["answers_with"]]["name"]}
+    settings = dict(one.get("settings", {}))
+    if mailbox:
+        settings = {"address": one["address"], "display_name": "Gemeente Voorbeeldstad", "imap_host": f"imap.{DOMAIN}",
+                    "smtp_host": f"smtp.{DOMAIN}"}
+    elif "answers_with" in one:
+        settings["reply_channel"] = plan["channels"][one["answers_with"]]["name"]
     style = {f"signature_{part}": text.strip() for part, text in plan["signature"].items()} if mailbox else {}
     # it works from the first moment
     id = await connection.fetchval(

@@ -66,6 +66,10 @@ class Presence:
             place.here.pop(window, None)
         self._tell(row.reference, before)
 
+    def anybody(self, reference: str) -> bool:
+        """Whether somebody looks at this conversation or writes in it."""
+        return reference in self._places
+
     def left(self, window: object) -> None:
         """A window was closed."""
         for reference, place in list(self._places.items()):

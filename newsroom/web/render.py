@@ -33,7 +33,7 @@ class Render:
             loader=jinja2.FileSystemLoader(asset_folder("templates")), autoescape=True, auto_reload=False,
             undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
         self._environment.globals.update(static=self.assets.url, sheets=self._sheets, url=self._url,
-                                         organisation=settings.organisation, demo=False)
+                                         organisation=settings.organisation, demo="")
         self._environment.filters.update(clock=language.clock, moment=_moment, day=_day, duration=_duration,
                                          brief=_brief, weekday=_weekday, number=_number, local_date=_local_date,
                                          size=_size, masked=contact.masked)
@@ -43,9 +43,9 @@ class Render:
         return self._environment.get_template(template).render(t=language.translator(speech), language=speech,
                                                                **values)
 
-    def mark_demo(self) -> None:
-        """Staff pages say from now on that nothing here is real."""
-        self._environment.globals["demo"] = True
+    def mark_demo(self, path: str) -> None:
+        """Staff pages say from now on that nothing here is real, and lead to the page that tells more."""
+        self._environment.globals["demo"] = path
 
     def _url(self, name: str, **parts: Any) -> str:
         assert self.router is not None

@@ -85,7 +85,7 @@ async def test_the_demo_says_under_a_reply_that_it_goes_nowhere(place, sign_in):
     sent = page.locator(".message.out", has=page.locator('[data-send="sent"]'))
     await sent.wait_for(timeout=20_000)
     assert "nergens heen" not in await sent.inner_text()
-    place.house.site[RENDER].mark_demo()
+    place.house.site[RENDER].mark_demo("/profiel")
     await page.reload()
     assert "Dit is de demo: dit antwoord gaat nergens heen." in await sent.inner_text()
 
