@@ -8,13 +8,13 @@ import asyncio
 import sys
 import time
 
-from tests.bench import columns, fanout, receipt, road, screen, searching, weight
+from tests.bench import chats, columns, fanout, receipt, road, screen, searching, weight
 from tests.bench.figure import Figure, table
 from tests.bench.place import place
 
 # the road last: it leaves messages in the past that the others share
-BENCHES = {"receipt": receipt.run, "fan-out": fanout.run, "delivery": fanout.run_delivery, "screen": screen.run,
-           "weight": weight.run, "board": columns.run, "search": searching.run, "road": road.run}
+BENCHES = {"chat": chats.run, "receipt": receipt.run, "fan-out": fanout.run, "delivery": fanout.run_delivery,
+           "screen": screen.run, "weight": weight.run, "board": columns.run, "search": searching.run, "road": road.run}
 
 
 async def measure(names: list[str], quick: bool) -> list[Figure]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import FrameLocator, Page
 
 from tests.browser.conftest import NARROW, WIDE
@@ -139,8 +141,6 @@ async def test_a_resident_and_a_colleague_chat(place, sign_in, visit):
         await frame.locator(".nr-chat__msg").get_by_text("Goedemorgen!").wait_for()
         await frame.get_by_text("U praat met Joris ·").wait_for()
         assert "" == await answer.input_value() and "Kan ik" == await frame.get_by_label("Uw bericht").input_value()
-        await page.screenshot(path="/tmp/chat-visitor.png")
-        await staff.screenshot(path="/tmp/chat-staff.png")
         assert [("in", "Hoi, ik ben mijn paspoort kwijt."), ("out", "Goedemorgen!")] == await said(place)
 
 
@@ -187,3 +187,113 @@ async def test_with_the_line_cut_in_between_nothing_is_lost_or_doubled_on_either
     assert theirs == [text for way, text in stored if way == "out"]
     assert sorted(mine + theirs) == sorted(shown) == sorted(told)
     assert mine == [text for text in shown if text in mine]
+
+
+async def is_sound(page: Page) -> None:
+    """No violation that axe knows, on the page and in our frame, and nothing wider than the screen. Where the panel
+    fills the screen the page behind it is inert: that it then has no main part and no heading is as it should be."""
+    behind = await page.evaluate("document.querySelector('main')?.inert === true")
+    rules = {"rules": {name: {"enabled": not behind} for name in ("landmark-one-main", "page-has-heading-one")}}
+    found = (await Axe().run(page, options=rules)).response["violations"]
+    assert [] == [(one["id"], [node["html"][:160] for node in one["nodes"]]) for one in found]
+    for frame in page.frames:
+        assert await frame.evaluate("document.documentElement.scrollWidth <= innerWidth"), frame.url
+
+
+@pytest.mark.parametrize("size, scheme", LOOKS)
+async def test_the_panel_is_sound_on_the_page_of_somebody_else(place, visit, size, scheme):
+    async with site(place, await add_chat(place)) as address:
+        page = await visit(address, viewport=size, color_scheme=scheme)
+        await is_sound(page)
+        frame = await open_panel(page)
+        await write(frame, "Hoi, ik ben mijn paspoort kwijt. Kan ik dan nog wel een nieuw aanvragen?")
+        await received(frame, "Hoi, ik ben mijn paspoort kwijt. Kan ik dan nog wel een nieuw aanvragen?")
+        await is_sound(page)
+        await frame.get_by_text("Naam en e-mailadres").click()
+        await is_sound(page)
+        await frame.get_by_role("button", name="Mail mij dit gesprek").click()
+        await is_sound(page)
+        await page.keyboard.press("Escape")  # closes the question, not the panel
+        await frame.get_by_role("button", name="Stop de chat").click()
+        await frame.get_by_role("heading", name="Wilt u de chat stoppen?").wait_for()
+        await is_sound(page)
+
+
+@pytest.mark.parametrize("size, scheme", LOOKS[1:])
+async def test_the_closed_panel_and_its_form_are_sound_and_a_message_is_kept(place, visit, size, scheme):
+    async with place.database.transaction() as connection:
+        day = (datetime.now(UTC).weekday() + 2) % 7
+        hours = await connection.fetchval("insert into hours (name, blocks) values ('Dicht', $1) returning id",
+                                          [[day, 540, 1020]])
+    async with site(place, await add_chat(place, hours=hours)) as address:
+        page = await visit(address, viewport=size, color_scheme=scheme)
+        frame = await open_panel(page)
+        await frame.get_by_text("De chat is nu dicht.").wait_for()
+        await is_sound(page)
+        await frame.get_by_role("button", name="Stuur uw vraag").click()
+        await frame.get_by_role("button", name="Verstuur").click()
+        await frame.get_by_text("Typ eerst een bericht.").wait_for()
+        await is_sound(page)
+        await frame.get_by_label("Wat is uw vraag?").fill("Wanneer kan ik langskomen?")
+        await frame.locator("#leave").get_by_label("E-mailadres").fill("fatima@voorbeeld.example")
+        await frame.get_by_role("button", name="Verstuur").click()
+        await frame.get_by_text("Uw nummer is").wait_for()
+        await is_sound(page)
+        number = await frame.locator("#number").inner_text()
+    async with place.database.connection() as connection:
+        assert number == await connection.fetchval("select reference from delivery")
+
+
+async def test_by_keyboard_alone_focus_goes_in_and_comes_back(place, visit):
+    async with site(place, await add_chat(place)) as address:
+        page = await visit(address)
+        await page.keyboard.press("Tab")  # the link of the page
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        frame = panel(page)
+        field = frame.get_by_label("Uw bericht")
+        await field.wait_for()
+        await page.wait_for_function("document.activeElement?.localName === 'newsroom-chat'")
+        async with asyncio.timeout(15):
+            while not await field.evaluate("node => node === document.activeElement"):
+                await asyncio.sleep(0.05)
+        await page.keyboard.type("Eerste regel")
+        await page.keyboard.press("Shift+Enter")
+        await page.keyboard.type("tweede regel")
+        await page.keyboard.press("Enter")
+        await received(frame, "Eerste regel\ntweede regel")
+        await page.keyboard.press("Escape")
+        button = page.get_by_role("button", name="Stel uw vraag")
+        await button.wait_for()
+        assert await button.evaluate("node => node.getRootNode().activeElement === node")
+        await page.keyboard.press("Enter")
+        assert "log" == await frame.locator("#log").get_attribute("role")
+
+
+async def test_where_storage_is_blocked_it_works_for_the_life_of_the_page(place, visit):
+    async with site(place, await add_chat(place), host="localhost") as address:  # a third party there
+        page = await visit(address)
+        frame = await open_panel(page)
+        for words in ("Eerste", "Tweede"):
+            await write(frame, words)
+            await received(frame, words)
+        assert [] == await page.context.cookies()
+        await page.reload()
+        assert 0 == await panel(page).get_by_text("Eerste", exact=True).count()
+    assert [("in", "Eerste"), ("in", "Tweede")] == await said(place)
+
+
+async def test_in_english_and_on_no_other_site(place, visit):
+    id = await add_chat(place)
+    async with site(place, id, speech="en") as address:
+        page = await visit(address)
+        await page.get_by_role("button", name="Ask your question").click()
+        await panel(page).get_by_role("heading", name="Chat with the municipality").wait_for()
+        await is_sound(page)
+        async with place.database.transaction() as connection:
+            await connection.execute("update channel set settings = settings || '{\"allowed_origins\": []}'"
+                                     " where id = $1", id)
+        await asyncio.sleep(2.1)  # what a chat says of itself is believed this long
+        async with page.expect_event("console", lambda line: "frame-ancestors" in line.text):
+            await page.reload()
+    visit.problems.clear()
