@@ -14,11 +14,13 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Any
 from urllib.parse import urlsplit
 
-from aiohttp import ClientConnectorError, ClientSession, ClientTimeout, InvalidURL, TCPConnector
+from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout, InvalidURL, TCPConnector
 
 SECONDS = 20.0  # for the whole of a request
 CONNECT_SECONDS = 5.0
 ANSWER_BYTES = 65_536  # of an answer that is read
+
+FAILED = (ClientError, TimeoutError, OSError)  # what a request may raise
 
 Address = IPv4Address | IPv6Address
 _TRANSLATED = ip_network("64:ff9b::/96")  # an IPv4 address in the last four bytes (RFC 6052)

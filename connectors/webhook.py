@@ -16,7 +16,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import msgspec
-from aiohttp import ClientConnectorError, ClientError
+from aiohttp import ClientConnectorError
 
 from connectors import (
     Attachment,
@@ -188,7 +188,7 @@ class Webhook:
         except ClientConnectorError as error:
             raise TryLater(f"{host} is niet te bereiken. Kijk het adres na, of vraag ICT of de firewall dit toestaat."
                            ) from error
-        except (ClientError, TimeoutError, OSError) as error:
+        except outbound.FAILED as error:
             raise TryLater(f"{host} gaf geen antwoord. Misschien kwam het aan; het andere systeem neemt een herhaling "
                            "niet dubbel aan.") from error
 

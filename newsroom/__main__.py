@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from connectors import outbound
-from newsroom import account, app, command, link
+from newsroom import account, api_token, app, command, link
 from newsroom.access import ROLES
 from newsroom.demo import peaks
 from newsroom.settings import Settings, SettingsWrong, load
@@ -93,11 +93,15 @@ def _cares(commands) -> None:
     one.add_argument("--quick", action="store_true", help="only the database and its tables")
     one.add_argument("--language", choices=("nl", "en"), default="nl", help="of what is found (nl)")
     one.set_defaults(run=command.check)
-    tokens = _add(commands, "token", "tokens for programs that deliver messages")
+    tokens = _add(commands, "token", "tokens for programs that use the API")
     tokens = tokens.add_subparsers(metavar="WHAT", required=True)
     one = _add(tokens, "add", "make a token; it is shown once")
     one.add_argument("name", help="what it is for")
-    one.add_argument("--channel", required=True, metavar="NAME", help="the channel it may deliver into")
+    one.add_argument("--scope", action="append", default=[], dest="scopes", choices=sorted(api_token.SCOPES),
+                     help="; ".join(f"{name}: {what}" for name, what in api_token.SCOPES.items())
+                     + "; may be given more often")
+    one.add_argument("--channel", metavar="NAME", help="the channel it may deliver into, for the scope deliver")
+    one.add_argument("--account", metavar="EMAIL", help="whose sight it has, for the other scopes")
     one.set_defaults(run=command.add_token)
     one = _add(tokens, "list", "all tokens, without their text")
     one.set_defaults(run=command.list_tokens)

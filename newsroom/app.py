@@ -16,6 +16,7 @@ from aiohttp import web
 from connectors import Connector, connectors
 from newsroom import (
     account,
+    announce,
     channel,
     chat,
     collect,
@@ -43,6 +44,7 @@ from newsroom.outbox import Outbox
 from newsroom.parser import Parsers
 from newsroom.settings import Settings
 from newsroom.web import application, live
+from newsroom.web.api import events
 from newsroom.web.demo import PATH as DEMO_PATH
 from newsroom.web.demo import DemoPage
 from newsroom.web.fragments import Fragments
@@ -170,9 +172,10 @@ async def _workers(house: House, stack: AsyncExitStack) -> list:
     intake = Intake(house.database, house.channels.kinds, parsers, house.keys.signing_key("reply"), house.bell)
     outbox = Outbox(house.database, house.channels.connector, house.keys.signing_key("reply"), house.bell)
     collector = collect.Collector(house.database, house.channels, house.bell, settings.listen_database_url)
-    house.bell.rings(intake.wake, outbox.wake, collector.wake)
+    announcer = announce.Announcer(house.database, house.keys, events.batch)
+    house.bell.rings(announcer.wake, intake.wake, outbox.wake, collector.wake)
     return [intake.run(), outbox.run(), collector.run(), search.keep_indexed(house.database), _timer(house),
-            nightly.run(house.database), sweep.run(house.database),
+            nightly.run(house.database), sweep.run(house.database), announcer.run(),
             reconcile.run(house.database, house.channels, house.bell)]
 
 

@@ -161,20 +161,30 @@ async def pause_channel(settings: Settings, given: argparse.Namespace) -> None:
 
 async def add_token(settings: Settings, given: argparse.Namespace) -> None:
     async with opened(settings) as (pool, _):
-        one = await _channel(pool, given.channel)
+        channel_id = (await _channel(pool, given.channel)).id if given.channel else None
+        scopes = given.scopes or ([api_token.DELIVER] if channel_id else [])
         async with pool.transaction() as connection:
-            print(await api_token.create(connection, given.name, one.id, datetime.now(UTC)))
+            person = await account.by_email(connection, given.account) if given.account else None
+            if given.account and person is None:
+                raise Failed(f"there is no user {given.account}; `newsroom user list` shows who there are")
+            try:
+                print(await api_token.create(connection, given.name, scopes, By(None, datetime.now(UTC)), channel_id,
+                                             person.id if person else None))
+            except Wrong as wrong:
+                raise Failed(text("en", wrong.key)) from wrong
 
 
 async def list_tokens(settings: Settings, given: argparse.Namespace) -> None:
     async with opened(settings) as (pool, _), pool.connection() as connection:
         for one in await api_token.every(connection):
-            print(f"{one.id}\t{one.name}\tchannel {one.channel_id}\t{'revoked' if one.revoked_at else 'in use'}")
+            whose = f"channel {one.channel_id}" if one.channel_id else f"account {one.account_id}"
+            print(f"{one.id}\t{one.name}\t{', '.join(one.scopes)}\t{whose}\t"
+                  f"{'revoked' if one.revoked_at else 'in use'}")
 
 
 async def revoke_token(settings: Settings, given: argparse.Namespace) -> None:
     async with opened(settings) as (pool, _), pool.transaction() as connection:
-        if not await api_token.revoke(connection, given.id, datetime.now(UTC)):
+        if not await api_token.revoke(connection, given.id, By(None, datetime.now(UTC))):
             raise Failed(f"there is no token {given.id} in use; `newsroom token list` shows them")
 
 

@@ -12,6 +12,16 @@ from newsroom.database import Connection
 
 SHORTEST_SEARCH, LONGEST_SEARCH = 3, 100  # characters
 
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One row."""
+
+    id: int
+    name: str
+    created_at: datetime
+
+
 Known = dict[tuple[str, str], tuple[int, bool]]
 
 
@@ -43,6 +53,16 @@ async def nameless(connection: Connection, names: Sequence[str], at: datetime) -
     rows = await connection.fetch("insert into contact (name, created_at) select name, $2"
                                   " from unnest($1::text[]) as name returning id", list(names), at)
     return [row["id"] for row in rows]
+
+
+async def page(connection: Connection, classes: Iterable[str], after: int, limit: int) -> list[Contact]:
+    """A part of the contacts that have a conversation of these classes, by id, after `after`."""
+    # who wrote, as far as it may be seen
+    rows = await connection.fetch(
+        "select c.id, c.name, c.created_at from contact c where c.id > $2 and exists(select from conversation k"
+        " where k.contact_id = c.id and k.visibility = any($1::text[]) and k.state not in ('merged', 'removed'))"
+        " order by c.id limit $3", sorted(classes), after, limit)
+    return [Contact(**row) for row in rows]
 
 
 async def identities(connection: Connection, contact_id: int) -> list[dict[str, Any]]:

@@ -120,6 +120,20 @@ async def load(connection: Connection, ids: Sequence[int]) -> dict[int, Conversa
     return {row["id"]: _row(row) for row in rows}
 
 
+async def page(connection: Connection, scope: Scope, states: Sequence[str], channels: Sequence[int], after: str,
+               limit: int) -> list[Conversation]:
+    """A part of all conversations in the scope, oldest first, after the one with reference `after`. Empty `states` and
+    `channels`: all of them."""
+    # one walk over the key, from where the last part ended
+    rows = await connection.fetch(
+        "select * from conversation where visibility = any($1::text[]) and state not in ('merged', 'removed')"
+        " and (cardinality($2::text[]) = 0 or state = any($2))"
+        " and (cardinality($3::bigint[]) = 0 or channel_id = any($3))"
+        " and id > coalesce((select c.id from conversation c where c.reference = $4), 0) order by id limit $5",
+        sorted(scope.classes), list(states), list(channels), after, limit)
+    return [_row(row) for row in rows]
+
+
 async def participants(connection: Connection, conversation_id: int) -> list[tuple[str, str, str]]:
     """Who takes part: kind, address, name."""
     # whom an answer may go to

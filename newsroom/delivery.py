@@ -37,6 +37,15 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a delivery is: `received`, `read` or `unreadable`."""
+
+    reference: str
+    received_at: datetime
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """A delivery in the database, with its channel's connector."""
 
@@ -224,7 +233,7 @@ async def original(connection: Connection, id: int, start: int, size: int) -> by
                                      id, start + 1, size) or b""
 
 
-async def look(connection: Connection, channel_id: int, reference: str) -> dict[str, str] | None:
+async def look(connection: Connection, channel_id: int, reference: str) -> Progress | None:
     """What the source may know of a delivery: its reference, when it came, and how far it is."""
     # one delivery of this source
     row = await connection.fetchrow("select reference, received_at, state, problem from delivery"
@@ -232,7 +241,7 @@ async def look(connection: Connection, channel_id: int, reference: str) -> dict[
     if row is None:
         return None
     state = "unreadable" if row["problem"] else "read" if row["state"] == "done" else "received"
-    return {"reference": row["reference"], "received_at": row["received_at"].isoformat(), "state": state}
+    return Progress(row["reference"], row["received_at"], state)
 
 
 async def known(connection: Connection, channel_id: int, key: str) -> tuple[str, datetime, bytes] | None:

@@ -7,7 +7,7 @@ never names or free text.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -54,6 +54,7 @@ KINDS = {
     "channel_changed": "a channel's settings, mode or health",
     "rights_changed": "a person's rights changed",
 }
+COLUMNS = ("id", "at", "kind", "conversation_id", "message_id", "actor_id", "before", "after", "key", "data")
 LIVE_STATES = ("new", "open", "department", "waiting")
 
 
@@ -71,6 +72,14 @@ class Event:
     after: dict[str, Any] | None
     key: str | None
     data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An event with the reference of its conversation."""
+
+    event: Event
+    reference: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +124,17 @@ async def since(connection: Connection, after_id: int, limit: int) -> list[Event
         "select id, at, kind, conversation_id, message_id, actor_id, before, after, key, data"
         " from event where id > $1 order by id limit $2", after_id, limit)
     return [Event(**row) for row in rows]
+
+
+async def seen_since(connection: Connection, classes: Iterable[str], after_id: int, limit: int) -> list[Seen]:
+    """What happened to conversations after `after_id` while these classes saw them, before it or after it."""
+    # the stream for one scope
+    rows = await connection.fetch(
+        "select e.id, e.at, e.kind, e.conversation_id, e.message_id, e.actor_id, e.before, e.after, e.key, e.data,"
+        " c.reference from event e join conversation c on c.id = e.conversation_id where e.id > $1"
+        " and (e.before ->> 'class' = any($2::text[]) or e.after ->> 'class' = any($2)) order by e.id limit $3",
+        after_id, sorted(classes), limit)
+    return [Seen(Event(**{name: row[name] for name in COLUMNS}), row["reference"]) for row in rows]
 
 
 async def history(connection: Connection, conversation_id: int) -> list[Event]:

@@ -14,6 +14,7 @@ from newsroom.settings import Settings
 from newsroom.web import (
     actions,
     admin,
+    api,
     board,
     channels,
     conversation,
@@ -47,7 +48,8 @@ Part = Callable[[Routes], None]
 PARTS: Sequence[Part] = (health.routes, live.routes, sign_in.routes, welcome.routes, profile.routes, people.routes,
                          board.routes, channels.routes, search.routes, conversation.routes, mail_body.routes,
                          actions.routes, admin.routes, forms.routes, queue.routes, queue_list.routes,
-                         redistribute.routes, entry.routes, receipt.routes, form.routes, chat.routes, chat_live.routes)
+                         redistribute.routes, entry.routes, receipt.routes, api.routes, form.routes, chat.routes,
+                         chat_live.routes)
 
 
 def make(database: Database, settings: Settings, render: Render | None = None, parts: Sequence[Part] = PARTS,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from newsroom.web import limits
+from newsroom.web.problem import TITLES, Refusal, too_large
+
 
 async def read(request: web.Request, most: int) -> bytes:
     """The whole body. Raises `HTTPRequestEntityTooLarge` above `most` bytes."""
@@ -20,3 +23,14 @@ async def read(request: web.Request, most: int) -> bytes:
         if total > most:
             raise web.HTTPRequestEntityTooLarge(max_size=most, actual_size=total)
     return b"".join(chunks)
+
+
+def check_files(raw: bytes, contents: list[str]) -> None:
+    """Raise `Refusal` for more files in a JSON body than it may have; `contents` are in base64."""
+    if len(contents) > limits.FILES:
+        raise Refusal(413, TITLES[413], f"Send at most {limits.FILES} files.")
+    packed = sum(map(len, contents))
+    if sum(len(one) // 4 * 3 - one[-2:].count("=") for one in contents) > limits.FILES_BYTES:
+        raise too_large("files", limits.FILES_BYTES)
+    if len(raw) - packed > limits.JSON_BYTES:
+        raise too_large("text", limits.JSON_BYTES)

@@ -7,12 +7,18 @@ from aiohttp import web
 
 from newsroom.access import Forbidden
 from newsroom.conversation import NotFound
+from newsroom.web import problem
 from newsroom.web.gate import wants_page
 from newsroom.web.keys import REFERENCE, log
+from newsroom.web.problem import TITLES, Refusal
 from newsroom.web.render import page
 
 RETRY_SECONDS = 5  # when the database is away; it restarts in a few
 OWN_TEXT = (400, 403, 404, 405, 410, 413, 429, 500, 503)  # the statuses with words of their own in the catalogue
+PROGRAMS = ("/api/", "/ontvangst/")  # addresses that only programs use
+DETAILS = {404: "There is nothing at this address.", 405: "This address does not take this method.",
+           500: "The fault is ours, and in our log under this reference.",
+           503: "The database is away. Nothing was stored: try again, with the same key."}
 GONE = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError,
         asyncpg.CrashShutdownError, asyncpg.TooManyConnectionsError, ConnectionError, TimeoutError)
 
@@ -42,7 +48,10 @@ async def errors(request: web.Request, handler) -> web.StreamResponse:
 
 def answer(request: web.Request, status: int, headers=None) -> web.Response:
     """A page, or JSON for programs. Tells no more than the status and the reference."""
-    if wants_page(request):
+    if request.path.startswith(PROGRAMS):
+        title = TITLES.get(status, TITLES[500 if status >= 500 else 400])
+        response = problem.answer(request, Refusal(status, title, DETAILS.get(status, f"{title}.")))
+    elif wants_page(request):
         known = status if status in OWN_TEXT else 500 if status >= 500 else 400
         response = page(request, "error.html", status, kind=known)
     else:

@@ -15,6 +15,8 @@ FIELDS = 200  # in one delivery
 BODY_BYTES = JSON_BYTES + FILES_BYTES * 4 // 3 + FILES * 4  # base64 takes four bytes for three
 KEY_CHARACTERS = 255  # of an Idempotency-Key
 
+PAGE_ITEMS = 200  # of a list of the API
+
 # forms on our own pages
 FORM_FILES = 5
 FORM_FILE_BYTES = 10_000_000  # of one file

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from aiohttp import web
-from aiohttp.web_urldispatcher import AbstractRoute
+from aiohttp.web_urldispatcher import AbstractRoute, Resource
 
 from newsroom.access import Permission
 
@@ -35,12 +35,12 @@ class Routes:
     """The only way in: `page(method, path, handler, permission)`."""
 
     def __init__(self, app: web.Application):
-        self._app = app
+        self.app = app
         self._known: set[tuple[str, str]] = set()
         app[POLICIES] = {}
 
     def page(self, method: str, path: str, handler: Handler, permission: Gate, *, name: str | None = None,
-             csp: Mapping[str, str] | None = None, most_bytes: int = USUAL_BYTES) -> None:
+             csp: Mapping[str, str] | None = None, most_bytes: int = USUAL_BYTES) -> Resource:
         """Serve `path`. A GET answers HEAD too. `name` is for `url()` in templates and for the menus."""
         if permission not in GATES:
             raise ValueError(f"{method} {path}: {permission!r} is not a permission")
@@ -48,9 +48,10 @@ class Routes:
             raise ValueError(f"{method} {path} is served already")
         self._known.add((method, path))
         policy = Policy(permission, dict(csp or {}), most_bytes)
-        resource = self._app.router.add_resource(path, name=name)
+        resource = self.app.router.add_resource(path, name=name)
         for one in ("GET", "HEAD") if method == "GET" else (method,):
-            self._app[POLICIES][resource.add_route(one, handler)] = policy
+            self.app[POLICIES][resource.add_route(one, handler)] = policy
+        return resource
 
 
 def check(app: web.Application) -> None:

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from newsroom.settings import Settings
 from newsroom.web.keys import CSP, SETTINGS
+from newsroom.web.problem import API_VERSION
 
 STRICT: Mapping[str, str] = {
     "default-src": "'none'",
@@ -51,6 +52,8 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     for name, value in ALWAYS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Content-Security-Policy", policy(settings, request.get(CSP, {})))
+    if request.path.startswith("/api/"):
+        response.headers["API-Version"] = API_VERSION
     if is_https(settings):
         response.headers.setdefault("Strict-Transport-Security", HSTS)
     response.headers.popall("Server", None)  # tells attackers a version

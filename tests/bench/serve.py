@@ -30,6 +30,7 @@ from aiohttp import web
 
 from connectors import Delivery
 from newsroom import access, api_token, app, delivery, session
+from newsroom.change import By
 from newsroom.conversation import Conversation
 from newsroom.database import Database, connect
 from newsroom.feed import Feed, News, Viewer
@@ -187,7 +188,7 @@ async def house(stack: AsyncExitStack, url: str, work: bool = True, writer: type
         made.site._state[WRITER] = writer(made.database)
     channel = await add_channel(made.database, "Formulier", "", kind="web_form")
     async with made.database.transaction() as connection:
-        token = await api_token.create(connection, "bench", channel, datetime.now(UTC))
+        token = await api_token.create(connection, "bench", ["deliver"], By(None, datetime.now(UTC)), channel)
     told = {"port": settings.port, "headers": await headers(made.database, settings), "channel": channel,
             "token": token}
     return told, lambda: None, lambda: None

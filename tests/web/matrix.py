@@ -113,6 +113,13 @@ MATRIX = {
         GET /beheer/formulieren/{id}
         POST /beheer/formulieren/{id}
         GET /beheer/formulieren/{id}/voorbeeld
+        GET /beheer/tokens
+        POST /beheer/tokens
+        POST /beheer/tokens/{id}/intrekken
+        GET /beheer/webhooks
+        POST /beheer/webhooks
+        POST /beheer/webhooks/{id}/hervat
+        POST /beheer/webhooks/{id}/verwijder
         GET /beheer/doelen
         GET /beheer/doelen/{id}
         POST /beheer/doelen/{id}
@@ -170,6 +177,16 @@ MATRIX = {
         GET /beheer
     """,
     "machine": """
+        GET /api/v1/openapi.json
+        GET /api/v1/gesprekken
+        GET /api/v1/gesprekken/{reference}
+        GET /api/v1/gesprekken/{reference}/berichten
+        GET /api/v1/gesprekken/{reference}/bijlagen/{file}
+        GET /api/v1/contacten
+        GET /api/v1/contacten/{id}
+        GET /api/v1/kanalen
+        GET /api/v1/kanalen/{id}
+        GET /api/v1/gebeurtenissen
         POST /api/v1/kanalen/{id}/leveringen
         GET /api/v1/kanalen/{id}/leveringen/{reference}
         POST /ontvangst/{id}

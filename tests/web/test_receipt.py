@@ -13,8 +13,9 @@ import pytest
 from connectors import Secret
 from connectors.web_form import Settings, WebForm
 from newsroom import api_token
+from newsroom.change import By
 from newsroom.database import connect
-from newsroom.web import limits, receipt
+from newsroom.web import api, limits, receipt
 from tests.house import add_channel
 from tests.web.site import START, site
 
@@ -30,13 +31,13 @@ async def channel(db):
 @pytest.fixture
 async def token(db, channel):
     async with db.transaction() as connection:
-        return await api_token.create(connection, "Meldingen-app", channel, START)
+        return await api_token.create(connection, "Meldingen-app", ["deliver"], By(None, START), channel)
 
 
 @pytest.fixture
 async def client(db, channel):
     connectors = {channel: WebForm(Settings(api_key=Secret(KEY)))}
-    async with site(db, receipt.routes, connectors=connectors) as client:
+    async with site(db, receipt.routes, api.routes, connectors=connectors) as client:
         yield client
 
 
@@ -68,7 +69,7 @@ async def test_a_message_gets_a_reference_that_can_be_asked_after(db, client, ch
     assert ("k-1", BODY, reference) == (row["key"], json.loads(row["body"]), row["reference"])
     headers = {"Authorization": f"Bearer {token}"}
     look = await client.get(response.headers["Location"], headers=headers)
-    assert {"reference": reference, "received_at": START.isoformat(), "state": "received"} == await look.json()
+    assert {"reference": reference, "receivedAt": "2026-11-23T09:42:00Z", "state": "received"} == await look.json()
     await problem(await client.get(response.headers["Location"]), 401)
     await problem(await client.get(response.headers["Location"][:-1] + "x", headers=headers), 404)
 
@@ -128,8 +129,8 @@ async def test_a_revoked_token_stops_within_seconds(db, client, channel, token, 
     assert 202 == (await post(client, channel, token, key="a")).status
     async with db.transaction() as connection:
         known, = await api_token.every(connection)
-        assert await api_token.revoke(connection, known.id, START)
-        assert not await api_token.revoke(connection, known.id, START + timedelta(days=1))
+        assert await api_token.revoke(connection, known.id, By(None, START))
+        assert not await api_token.revoke(connection, known.id, By(None, START + timedelta(days=1)))
         assert START == (await api_token.every(connection))[0].revoked_at
     moment[0] += api_token.KNOWN_SECONDS + 0.1
     await problem(await post(client, channel, token, key="b"), 401)
@@ -138,13 +139,13 @@ async def test_a_revoked_token_stops_within_seconds(db, client, channel, token, 
 
 async def test_known_tokens_ask_the_database_once(db, client, channel, token, monkeypatch):
     asked = []
-    original = api_token.channel_of
+    original = api_token.find
 
     async def counted(connection, hashed):
         asked.append(hashed)
         return await original(connection, hashed)
 
-    monkeypatch.setattr(api_token, "channel_of", counted)
+    monkeypatch.setattr(api_token, "find", counted)
     for n in range(5):
         assert 202 == (await post(client, channel, token, key=f"k-{n}")).status
     assert 1 == len(asked)
@@ -171,10 +172,10 @@ def with_files(count, size, text=0):
     (400, None, {"Idempotency-Key": "x" * 256}), (400, None, {"Idempotency-Key": "twee woorden"}),
     (415, None, {"Content-Type": "text/plain"}), (415, None, {"Content-Type": "application/x-www-form-urlencoded"}),
     (400, b"", {}), (400, b"not json", {}), (400, b'{"text": "\xff"}', {}), (400, b'{"text": "a"', {}),
-    (422, b'{"fields": {"a":' + b"[" * 100_000 + b"]}}", {}), (422, b"[]", {}), (422, b"null", {}),
-    (422, b"{}", {}), (422, b'{"text": " \\n "}', {}), (422, b'{"text": 7}', {}),
-    (422, b'{"text": "a", "bericht": "b"}', {}), (422, b'{"text": "a", "fields": {"a": {"b": 1}}}', {}),
-    (422, b'{"files": [{"name": "a.txt", "content": "%"}]}', {}), (422, b'{"files": [{"name": "a.txt"}]}', {}),
+    (400, b'{"fields": {"a":' + b"[" * 100_000 + b"]}}", {}), (400, b"[]", {}), (400, b"null", {}),
+    (400, b"{}", {}), (400, b'{"text": " \\n "}', {}), (400, b'{"text": 7}', {}),
+    (400, b'{"text": "a", "bericht": "b"}', {}), (400, b'{"text": "a", "fields": {"a": {"b": 1}}}', {}),
+    (400, b'{"files": [{"name": "a.txt", "content": "%"}]}', {}), (400, b'{"files": [{"name": "a.txt"}]}', {}),
     (413, large(limits.JSON_BYTES), {}), (413, with_files(limits.FILES + 1, 1), {}),
     (413, with_files(1, 10, limits.JSON_BYTES), {}),
     (413, json.dumps({"fields": {str(n): n for n in range(limits.FIELDS + 1)}}).encode(), {}),
@@ -206,7 +207,7 @@ async def test_a_body_without_a_length_is_cut_off_at_the_limit(db, client, chann
 
 async def test_without_the_database_it_is_told_to_try_again(database, db, channel, token):
     own = await connect(database.url, 2)
-    async with site(own, receipt.routes) as client:
+    async with site(own, api.routes) as client:
         assert 202 == (await post(client, channel, token, key="a")).status
         await own.close()
         response = await post(client, channel, token, key="b")
