@@ -89,7 +89,8 @@ async def test_a_live_socket_needs_our_exact_origin(client, browser):
         assert "hello" == json.loads((await socket.receive()).data)["t"]
 
 
-ELSEWHERE = ("/chat", "/formulier", "/privacy", "/toegankelijkheid", "/api/v1/openapi.json")  # pages of others may show these
+# pages of others may show these
+ELSEWHERE = ("/chat", "/formulier", "/privacy", "/toegankelijkheid", "/api/v1/openapi.json")
 
 
 async def test_every_answer_is_strict(client, browser):
