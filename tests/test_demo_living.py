@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -90,6 +91,8 @@ async def street(database, data) -> AsyncIterator[Street]:
 
 async def test_every_channel_has_its_own_entrance_and_ends_as_a_card(street):
     for via, plan in read("town.toml")["channels"].items():
+        if not plan["a_day"]:
+            continue  # only visitors use it
         row = await street.row(await street.come(via))
         async with street.database.connection() as connection:
             name = await connection.fetchval("select name from channel where id = $1", row.channel_id)
@@ -185,7 +188,10 @@ async def test_the_page_is_only_there_in_the_demo(street):
     served = _paths(application.make(street.database, street.house.settings))
     assert served and not any(path.startswith("/demo") for path in served)
     async with ClientSession(street.url, cookies=await street.cookie("Joris Bos")) as visitor:
-        assert 200 == (await visitor.get("/demo")).status
+        shown = await (await visitor.get("/demo")).text()
+        for link in re.findall(r'href="(/(?:formulier|chat)/[^"]+)"', shown):
+            assert 200 == (await visitor.get(link)).status
+        assert "/formulier/" in shown and "/chat/" in shown
         peak = await visitor.post("/demo/piek", data={"peak": "storm"}, headers={"Origin": street.url})
         assert 403 == peak.status
     async with ClientSession(street.url) as stranger:

@@ -8,7 +8,7 @@ from typing import Protocol
 from aiohttp import web
 from yarl import URL
 
-from newsroom import account, form, link
+from newsroom import account, channel, form, link
 from newsroom.web import fields
 from newsroom.web.keys import DATABASE, now
 from newsroom.web.render import page
@@ -50,9 +50,10 @@ class DemoPage:
     async def show(self, request: web.Request) -> web.Response:
         async with request.app[DATABASE].connection() as connection:
             people = [one for one in await account.everyone(connection) if one.disabled_at is None]
+            chats = [one for one in await channel.every(connection) if one.kind == "chat"]
             forms = [one for one in await form.every(connection) if one.published]
         peaks, under_way = (self._running.peaks, self._running.under_way) if self._running else ({}, ())
-        return page(request, "demo.html", people=people, forms=forms, peaks=peaks, under_way=under_way,
+        return page(request, "demo.html", people=people, forms=forms, chats=chats, peaks=peaks, under_way=under_way,
                     password=self._password, second=_second(request) is not None)
 
     async def become(self, request: web.Request) -> web.StreamResponse:
