@@ -14,6 +14,9 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
+# with the program: loading it takes half a second, on a busy machine more than a transaction may be idle
+from holidays.countries.netherlands import Netherlands
+
 DAY_MINUTES, WEEK_MINUTES = 1440, 10080
 NIGHT_MINUTES = 720  # a block past midnight that is longer has nearly always its two times swapped
 SEARCH_DAYS = 366  # no open time for this long: the calendar is wrong and waiting for it helps nobody
@@ -207,8 +210,6 @@ def holidays_of(year: int, *, liberation_day: bool, good_friday: bool) -> dict[d
 
 @lru_cache(maxsize=64)
 def _holidays(year: int) -> Mapping[date, str]:
-    from holidays.countries.netherlands import Netherlands  # half a second to load
-
     return Netherlands(years=year, categories=("public", "optional"), language="nl")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
 from time import process_time
 from zoneinfo import ZoneInfo
@@ -314,3 +316,8 @@ def test_later_or_longer_is_never_due_sooner(calendar, start, amount, more, unit
     target = Target(amount, unit)
     assert due(start, target, calendar) <= due(start + more * MINUTE, target, calendar)
     assert due(start, target, calendar) <= due(start, Target(amount + more / 500, unit), calendar)
+
+
+def test_the_days_off_are_loaded_with_the_program_and_not_while_a_transaction_waits():
+    code = "import sys, newsroom.hours; sys.exit('holidays.countries.netherlands' not in sys.modules)"
+    assert 0 == subprocess.run([sys.executable, "-c", code], check=False).returncode
