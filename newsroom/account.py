@@ -104,6 +104,14 @@ async def set_profile(connection: Connection, account_id: int, name: str, langua
                              density, single_keys)
 
 
+async def set_density(connection: Connection, account_id: int, density: str) -> None:
+    """How much room a card takes. Raises `Wrong`."""
+    if density not in DENSITIES:
+        raise Wrong("density", "wrong.choice")
+    # how the screens look to this person
+    await connection.execute("update account set density = $2 where id = $1", account_id, density)
+
+
 async def set_name(connection: Connection, account_id: int, name: str) -> None:
     """Another name. Raises `Wrong`."""
     name = checked_name(name)

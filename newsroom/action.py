@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from newsroom import conversation, removal, triage, undo
+from newsroom import conversation, removal, takeover, triage, undo
 from newsroom.access import Forbidden, Permission, Scope
 from newsroom.conversation import Conversation, NotFound
 from newsroom.database import RETRY, Connection, Database, take_wall_down
@@ -142,6 +142,9 @@ VERBS: dict[str, Verb] = {
     "spam": Verb("work", lambda c, row, by, a: triage.spam(c, row, by, a.get("block") in (True, "1", "on")),
                  True),
     "not_spam": Verb("work", lambda c, row, by, a: triage.not_spam(c, row, by)),
+    "ask_takeover": Verb("work", lambda c, row, by, a: takeover.ask(c, row, by, _int(a["to"])), True),
+    "allow_takeover": Verb("work", lambda c, row, by, a: takeover.allow(c, row, by, _int(a["to"])), True),
+    "keep_takeover": Verb("work", lambda c, row, by, a: takeover.keep(c, row, by, _int(a["to"])), True),
     "undo": Verb("work", lambda c, row, by, a: undo.undo(c, row, by, str(a["key"]))),
     "remove": Verb("triage", lambda c, row, by, a: removal.remove(c, row, by, int(a["message"]), a["reason"])),
     "join": Verb("triage", lambda c, row, by, a: triage.accept_suggestion(c, row, by, a.get("accept", True)

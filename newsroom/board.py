@@ -110,6 +110,13 @@ async def count(connection: Connection, scope: Scope, wanted: Filter) -> dict[st
     return dict.fromkeys(STATES, 0) | {row["state"]: row["n"] for row in rows}
 
 
+async def todo(connection: Connection, scope: Scope) -> dict[str, int]:
+    """What the menu counts: on the board what nobody took, in my work what waits for this person."""
+    own = Filter(assignees=(scope.account_id,))
+    return {"board": (await count(connection, scope, Filter()))["new"],
+            "mine": (await count(connection, scope, own))["open"]}
+
+
 def is_kept(wanted: Filter) -> bool:
     """Whether the tally knows the counts of this filter."""
     return wanted.assignees in ((), (0,)) and not wanted.labels

@@ -58,11 +58,17 @@ class Conversation:
     follows: int | None = None
     suggestion: int | None = None
     problem: str = ""
+    asked_by: int | None = None
     version: int = 1
 
     @property
     def live(self) -> bool:
         return self.state in ("new", "open", "department", "waiting")
+
+    @property
+    def request(self) -> int | None:
+        """Who asks to take it over from who has it, see takeover.py."""
+        return self.asked_by if self.live and self.assignee_id not in (None, self.asked_by) else None
 
     @property
     def touched(self) -> bool:
@@ -162,7 +168,9 @@ async def reserve(connection: Connection, n: int) -> list[int]:
 
 
 async def change(connection: Connection, before: Conversation, after: Conversation, event: Draft) -> None:
-    """Save `after` and record its event with the facets of both."""
+    """Save `after` and record its event with the facets of both. Given to another or finished: nobody asks for it."""
+    if after.assignee_id != before.assignee_id or not after.live:
+        after = replace(after, asked_by=None)
     await save(connection, [after])
     await record(connection, [Draft(event.kind, event.at, after.id, event.message_id, event.actor_id,
                                     facets(before), facets(after), event.key, event.data)])

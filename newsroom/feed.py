@@ -25,6 +25,7 @@ from newsroom.event import Event
 POLL_SECONDS = 2.0  # a lost doorbell costs at most this
 BATCH = 500  # events read at a time
 REPLAY_MOST = 2000  # further behind: the page is fetched again
+ASKS = ("takeover_asked", "takeover_allowed", "takeover_kept")  # told to the person they are for
 SUBSCRIPTIONS = 3  # conversations whose thread a socket follows
 COME_BACK = 4408  # closes a socket that does not keep up: it comes back from its position
 
@@ -268,6 +269,8 @@ class Feed:
             row = news.rows.get(one.conversation_id or 0)
             if row is not None and row.id in follows and row.visibility in classes:
                 entries.append(self._entry(one, row, news, language))
+            if row is not None and one.kind in ASKS and row.visibility in classes:
+                entries.append(_asked(one, row, news))
         ids = sorted({one.data["channel"] for one in news.events if one.kind == "channel_changed"})
         if ids and classes:  # whoever reads conversations knows how the channels are
             entries.append({"k": "channel", "ids": ids, "ok": self.standing.ok, "all": self.standing.all})
@@ -286,7 +289,7 @@ class Feed:
         if key not in news.cards:
             news.cards[key] = self._render.card(row, news.names, language)
         return {"k": "card", "id": row.reference, "v": row.version, "b": before if saw else None, "a": after,
-                "f": facets(row) | moments(row), "h": news.cards[key]}
+                "f": facets(row) | moments(row) | {"asked": row.request}, "h": news.cards[key]}
 
     def _entry(self, one: Event, row: Conversation, news: News, language: str) -> Rendered:
         item = news.messages.get(one.message_id or 0, one)
@@ -315,6 +318,13 @@ def moments(row: Conversation) -> dict[str, Any]:
     times = {"waiting": row.waiting_since, "due": row.due_at, "soon": row.soon_at, "last": row.last_at,
              "closed": row.closed_at}
     return {name: at.timestamp() if at else None for name, at in times.items()} | {"unread": row.unread}
+
+
+def _asked(one: Event, row: Conversation, news: News) -> Rendered:
+    """A request or its answer, for the person `to`; their page says it, others' pass over it."""
+    name = news.names.accounts.get(one.actor_id or 0, ("", ""))[0]
+    return {"k": "ask", "id": row.reference, "what": one.kind, "to": one.data["to"], "name": name,
+            "title": row.subject or row.excerpt}
 
 
 def _changes(events: Iterable[Event]) -> dict[int, tuple[dict | None, dict | None]]:

@@ -50,7 +50,7 @@ async def claim(connection: Connection, row: Conversation, by: By) -> Conversati
     if row.assignee_id == by.actor:
         return row
     if row.assignee_id is not None:
-        raise await _taken(connection, row.assignee_id)
+        raise await taken(connection, row.assignee_id)
     _live(row)
     state = "open" if row.state == "new" else row.state
     return await _change(connection, row, replace(row, assignee_id=by.actor, state=state, unread=0), "claimed", by)
@@ -62,9 +62,9 @@ async def assign(connection: Connection, row: Conversation, by: By, assignee: in
     if row.assignee_id == assignee:
         return row
     if row.assignee_id != was:
-        raise await _taken(connection, row.assignee_id)
+        raise await taken(connection, row.assignee_id)
     _live(row)
-    if assignee is not None and not await _can_get(connection, row, assignee):
+    if assignee is not None and not await can_get(connection, row, assignee):
         raise Wrong("wrong.assignee")
     state = "new" if assignee is None and row.state == "open" else \
         "open" if assignee is not None and row.state == "new" else row.state
@@ -83,7 +83,7 @@ async def give_team(connection: Connection, row: Conversation, by: By, team: int
     if team is not None and restricted is None:
         raise Wrong("wrong.team")
     after = replace(row, team_id=team, visibility=access.visibility(row.id, team, bool(restricted), row.sealed))
-    if after.assignee_id and not await _can_get(connection, after, after.assignee_id):
+    if after.assignee_id and not await can_get(connection, after, after.assignee_id):
         after = replace(after, assignee_id=None, state="new" if after.state == "open" else after.state)
     return await _change(connection, row, await _timed(connection, after, by.at), "team_changed", by)
 
@@ -315,8 +315,9 @@ def _live(row: Conversation) -> None:
         raise Conflict("conflict.state", state=row.state)
 
 
-async def _taken(connection: Connection, account_id: int | None) -> Conflict:
-    # who was first
+async def taken(connection: Connection, account_id: int | None) -> Conflict:
+    """The refusal that says who was first."""
+    # their name
     name = await connection.fetchval("select name from account where id = $1", account_id)
     return Conflict("conflict.taken", name=name) if name else Conflict("conflict.released")
 
@@ -331,7 +332,10 @@ async def _restricted(connection: Connection, team_id: int | None) -> bool:
     return bool(await connection.fetchval("select restricted from team where id = $1", team_id))
 
 
-async def _can_get(connection: Connection, row: Conversation, account_id: int) -> bool:
+async def can_get(connection: Connection, row: Conversation, account_id: int | None) -> bool:
+    """Whether this person works and may see it."""
+    if account_id is None:
+        return False
     return _may_have(await access.scope(connection, account_id), row)
 
 

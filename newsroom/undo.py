@@ -16,7 +16,7 @@ WITHIN = timedelta(minutes=10)
 HARD = ("state", "team_id", "visibility", "assignee_id", "priority", "labels", "subject", "department",
         "department_by", "close_reason_id", "close_note")
 # what follows from it: restored only where nothing else changed it since
-SOFT = ("unread", "problem", "waiting_since", "due_at", "soon_at", "closed_at")
+SOFT = ("unread", "asked_by", "problem", "waiting_since", "due_at", "soon_at", "closed_at")
 
 
 def difference(before: Conversation, after: Conversation) -> dict[str, list[Any]]:

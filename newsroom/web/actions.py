@@ -81,15 +81,15 @@ async def _do(request: web.Request, key: str, ids: list[str], verb: str, argumen
 
 def _told(request: web.Request, result: Result) -> dict[str, Any]:
     told = {"id": result.reference, "ok": result.ok, "status": result.status, "version": result.version}
-    return told if result.ok else told | {"error": sentence(request, result.key, result.values)}
+    return told if result.ok else told | {"key": result.key, "error": sentence(request, result.key, result.values)}
 
 
 def _asked(form: fields.Fields) -> tuple[str, str, str, dict[str, Any]]:
-    """The verb, the reference, the key and the arguments of a form. `do` is "claim REFERENCE VERSION": one button
-    serves everybody, and the version makes one click one action."""
+    """The verb, the reference, the key and the arguments of a form. `do` is "claim REFERENCE VERSION", or with a
+    person after it: one button serves everybody, and the version makes one click one action."""
     if form.text("do"):
-        verb, reference, version = (form.text("do").split() + ["", "", ""])[:3]
-        return verb, reference, f"{verb}-{version}", {}
+        verb, reference, version, to = (form.text("do").split() + ["", "", "", ""])[:4]
+        return verb, reference, f"{verb}-{version}", {"to": to} if to else {}
     names = ("to", "was", "reason", "last", "note", "department", "until", "block", "message", "accept")
     arguments: dict[str, Any] = {name: form.text(name) for name in names if form.text(name)}
     if form.text("verb") == "label":

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from aiohttp import web
 from yarl import URL
 
-from newsroom import account, board, conversation, flow, language
+from newsroom import account, board, conversation, event, flow, language
 from newsroom.access import PERMISSIONS
 from newsroom.account import Account
 from newsroom.board import STATES, Board, Filter, Names
 from newsroom.conversation import Conversation
 from newsroom.database import Connection
+from newsroom.web import views
+from newsroom.web.board_filter import PARAMETERS, View, layout_of, layouts, read_filter
 from newsroom.web.fragments import Fragments, named, times
 from newsroom.web.keys import RENDER, SCOPE, now, standing
 from newsroom.web.render import language_of, page
@@ -23,11 +24,6 @@ from newsroom.web.visitor import seen
 
 MORE = 40  # cards that "toon nog" adds
 SPAM_ROWS = 200
-LATENESS = {"op-tijd": 0, "bijna": 1, "late": 2}
-# a filter's field, and its name in the address
-PARAMETERS = {"channels": "kanaal", "teams": "team", "assignees": "wie", "labels": "label", "priorities": "prioriteit",
-              "lateness": "termijn"}
-LAYOUTS = ("kolommen", "lijst")  # the first is what an address without `vorm` has
 GROUPS = ("open", "department", "waiting")  # of my work
 PRIORITIES = ("low", "normal", "high", "urgent")
 
@@ -35,42 +31,38 @@ PRIORITIES = ("low", "normal", "high", "urgent")
 def routes(add: Routes) -> None:
     add.page("GET", "/bord", show, "read", name="board")
     add.page("GET", "/bord/nog", more, "read", name="board_more")
+    add.page("GET", "/bord/stand", stand, "read", name="board_standing")
     add.page("GET", "/werk", mine, "read", name="mine")
     add.page("GET", "/spam", spam, "read", name="spam")
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A ready-made filter above the board. `n` counts its open conversations."""
-
-    name: str
-    wanted: Filter
-    url: str
-    n: int
-    current: bool
-
-    @property
-    def rule(self) -> dict[str, list[int]]:
-        return {name: list(ids) for name, ids in asdict(self.wanted).items()}
 
 
 async def show(request: web.Request) -> web.Response:
     """The board, filtered as the address says."""
     wanted = read_filter(request.query)
-    layout = "lijst" if request.query.get("vorm") == "lijst" else "kolommen"
+    layout = layout_of(request.query)
     async with seen(request).snapshot() as connection:
         found = await board.read(connection, request[SCOPE], wanted, now(request))
         names = await board.names(connection)
-        views = await _views(connection, request, wanted)
+        tabs = await views.of(connection, request, wanted)
         people = await account.everyone(connection)
         hour = await flow.pulse(connection, request[SCOPE], now(request))
-    return page(request, "board/board.html", board=found, wanted=wanted, states=STATES, hour=hour,
-                channels=standing(request.app), views=views, layout=layout, layouts=_layouts(request, wanted),
+        todo = await board.todo(connection, request[SCOPE])
+    return page(request, "board/board.html", board=found, wanted=wanted, states=STATES, hour=hour, todo=todo,
+                channels=standing(request.app), views=tabs, layout=layout, layouts=layouts(request, wanted),
                 filters=_filters(request, wanted, names, people),
-                back=request.path_qs, choices=choices(request, names, people), late=_first(found, 2),
-                soon=_first(found, 1), page_size=board.PAGE, rule=View("", wanted, "", 0, True).rule,
+                back=request.path_qs, query=request.query_string, choices=choices(request, names, people),
+                late=_first(found, 2), soon=_first(found, 1), page_size=board.PAGE,
+                rule=View("", wanted, "", 0, True).rule,
                 counts_live=sum(found.counts[state] for state in STATES[:4]), more_query=_more_queries(request, found),
                 **cards(request, names))
+
+
+async def stand(request: web.Request) -> web.Response:
+    """What the menu counts, with the position it belongs to, as JSON: for pages without cards."""
+    async with seen(request).snapshot() as connection:
+        epoch, position = await event.position(connection)
+        todo = await board.todo(connection, request[SCOPE])
+    return web.json_response({"epoch": epoch, "position": position, "todo": todo})
 
 
 async def more(request: web.Request) -> web.Response:
@@ -105,11 +97,13 @@ async def spam(request: web.Request) -> web.Response:
 
 
 async def work(connection: Connection, request: web.Request) -> dict[str, Any]:
-    """My own work, for the list beside a conversation too: `work` has the cards by group, `work_board` the rest."""
+    """My own work, for the list beside a conversation too: `work` has the cards by group, `work_board` the rest,
+    `todo` the counts of the menu."""
     own = Filter(assignees=(request[SCOPE].account_id,))
     found = await board.read(connection, request[SCOPE], own, now(request))
     groups = {state: sorted(found.cards[state], key=by_term) for state in GROUPS}
-    return {"work": groups, "work_board": found, "work_rule": View("mine", own, "", 0, True).rule}
+    return {"work": groups, "work_board": found, "work_rule": View("mine", own, "", 0, True).rule,
+            "todo": await board.todo(connection, request[SCOPE])}
 
 
 def by_term(row: Conversation) -> tuple[bool, float, int]:
@@ -142,52 +136,6 @@ def choices(request: web.Request, names: Names, people: Sequence[Account]) -> di
 def workers(people: Iterable[Account]) -> list[Account]:
     """Who can get work."""
     return [one for one in people if one.disabled_at is None and not PERMISSIONS["work"].isdisjoint(one.roles)]
-
-
-def read_filter(query: Mapping[str, str]) -> Filter:
-    """The filter in an address; what is not a number there is left out."""
-    values = {field: _numbers(",".join(query.getall(name, ())))  # type: ignore[attr-defined]
-              for field, name in PARAMETERS.items()}
-    return Filter(**values)
-
-
-def filter_query(wanted: Filter) -> dict[str, str]:
-    """The filter as an address has it."""
-    words = {number: word for word, number in LATENESS.items()}
-    parts = {}
-    for field, name in PARAMETERS.items():
-        ids = getattr(wanted, field)
-        if ids:
-            parts[name] = ",".join(words[id] if field == "lateness" and id in words else str(id) for id in ids)
-    return parts
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    parts = (str(LATENESS.get(part, part)) for part in text.split(","))
-    return tuple(sorted({int(part) for part in parts if part.isascii() and part.isdigit() and len(part) < 10}))
-
-
-def _address(request: web.Request, wanted: Filter, layout: str = "") -> str:
-    """The board with a filter, in the layout that it has now or in another."""
-    layout = layout or request.query.get("vorm", "")
-    query = filter_query(wanted) | ({"vorm": layout} if layout in LAYOUTS[1:] else {})
-    return str(request.app.router["board"].url_for().with_query(query))
-
-
-def _layouts(request: web.Request, wanted: Filter) -> list[tuple[str, str]]:
-    """The ways to see the board, with their addresses."""
-    return [(name, _address(request, wanted, name)) for name in LAYOUTS]
-
-
-async def _views(connection: Connection, request: web.Request, wanted: Filter) -> list[View]:
-    scope = request[SCOPE]
-    known = {"all": Filter(), "triage": Filter(assignees=(0,)), "mine": Filter(assignees=(scope.account_id,)),
-             "team": Filter(teams=tuple(sorted(scope.teams))), "late": Filter(lateness=(2,))}
-    if not scope.teams:
-        del known["team"]
-    return [View(name, rule, _address(request, rule),
-                 sum((await board.count(connection, scope, rule)).values()), rule == wanted)
-            for name, rule in known.items()]
 
 
 def _filters(request: web.Request, wanted: Filter, names: Names, people: Sequence[Account]) -> list[dict[str, Any]]:

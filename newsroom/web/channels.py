@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 
 from aiohttp import web
 
-from newsroom import channel, event, flow, opening, overview, probe, watch
+from newsroom import board, channel, event, flow, opening, overview, probe, watch
 from newsroom.change import Wrong
 from newsroom.channel import NoChannel
 from newsroom.database import Connection
@@ -50,10 +50,11 @@ async def show(request: web.Request) -> web.Response:
     async with seen(request).snapshot() as connection:
         epoch, position = await event.position(connection)
         rows = await _shown(request, connection, openings, at)
+        todo = await board.todo(connection, scope)
     groups = {name: [one for one in rows if one.group == name] for name in GROUPS}
     speech = language_of(request)
-    return page(request, "channels/channels.html", groups=groups, epoch=epoch, position=position, count=len(rows),
-                summary=lambda one: summary(one.flow, one.row.name, speech), back=request.path_qs,
+    return page(request, "channels/channels.html", groups=groups, todo=todo, epoch=epoch, position=position,
+                count=len(rows), summary=lambda one: summary(one.flow, one.row.name, speech), back=request.path_qs,
                 notice=notice(request, SAVED), opened=[one.row.id for one in rows if one.open],
                 configure=scope.may("configure"), steer=scope.may("steer"), **times(speech))
 

@@ -32,7 +32,7 @@ TRIES = 5  # against a deadlock
 
 def routes(add: Routes) -> None:
     one = f"/gesprek/{REFERENCE}"
-    add.page("GET", one, show, "read", name="conversation")
+    add.page("GET", one, show, "read", name="conversation", csp={"frame-ancestors": "'self'"})  # beside the board
     add.page("POST", one + "/antwoord", answer, "work", name="answer", most_bytes=BODY_BYTES)
     add.page("POST", one + "/notitie", note, "work", name="note")
     add.page("POST", one + "/concept", keep_draft, "work", name="draft")
@@ -43,7 +43,7 @@ def routes(add: Routes) -> None:
 
 
 async def show(request: web.Request) -> web.Response:
-    """The whole conversation."""
+    """The whole conversation; `?blad=1`: as it stands beside the board."""
     return await _page(request, 200)
 
 
@@ -174,7 +174,8 @@ async def _page(request: web.Request, status: int, given: Mapping[str, str] | No
     async with seen(request).snapshot() as connection:
         row = await conversation.find(connection, request.match_info["reference"], request[SCOPE])
         if row.reference != request.match_info["reference"]:  # merged into another
-            raise web.HTTPSeeOther(str(request.app.router["conversation"].url_for(reference=row.reference)))
+            url = request.app.router["conversation"].url_for(reference=row.reference)
+            raise web.HTTPSeeOther(str(url.with_query(request.query)))
         names = await board.names(connection)
         people = await account.everyone(connection)
         thread = await message.thread(connection, row.id)
@@ -184,8 +185,10 @@ async def _page(request: web.Request, status: int, given: Mapping[str, str] | No
         values |= await work(connection, request)
     reason = names.reasons.get(row.close_reason_id or 0)
     return page(request, "conversation/conversation.html", status, row=row, given=given or {}, error=error,
+                beside="blad" in request.query,
                 key=secrets.token_hex(8), choices=choices(request, names, people), back=request.path,
                 channel=names.channels.get(row.channel_id, ("", "")), assignee=names.accounts.get(row.assignee_id or 0),
+                asker=names.accounts.get(row.request or 0),
                 team=names.teams.get(row.team_id or 0, ""), reason=named(reason, speech),
                 labels=[(id, *names.labels[id]) for id in row.labels if id in names.labels],
                 **cards(request, names), **values)

@@ -21,7 +21,8 @@ EVENT_ICONS = {"claimed": "me", "assigned": "me", "team_changed": "people", "mov
                "reopened": "redo", "department_asked": "swap", "late": "alert", "almost_late": "clock",
                "sealed": "lock", "unsealed": "lock", "spam": "shield", "not_spam": "shield", "edited": "pen",
                "withdrawn": "x", "answered_privately": "lock", "begun": "lock", "undone": "back",
-               "visitor_left": "chat", "visitor_back": "chat", "transcript_asked": "mail"}
+               "visitor_left": "chat", "visitor_back": "chat", "transcript_asked": "mail",
+               "takeover_asked": "swap", "takeover_allowed": "swap", "takeover_kept": "me"}
 # a message shows what these say, or staff need not see them between the words
 SILENT = frozenset({"received", "answered", "answered_elsewhere", "noted", "delivery_state", "unreadable", "bounced",
                     "term_changed", "channel_changed", "rights_changed", "almost_late", "visitor_named"})
@@ -42,6 +43,7 @@ class Fragments:
         return self._render.text(
             "board/card.html", speech, row=row, channel=channel, kind_icon=ICONS.get(kind, "chat"),
             assignee=names.accounts.get(row.assignee_id or 0), reason=named(reason, speech),
+            asker=names.accounts.get(row.request or 0),
             labels=[names.labels[id] for id in row.labels if id in names.labels],
             problem=row.problem if row.problem in PROBLEMS else "unreadable", **times(speech))
 
@@ -100,6 +102,8 @@ def _what(item: Event, names: Names, speech: str) -> str:
         case "assigned":
             found = names.accounts.get(after.get("assignee") or 0)
             return found[0] if found else language.text(speech, "card.nobody")
+        case "takeover_asked" | "takeover_allowed" | "takeover_kept":
+            return names.accounts.get(item.data.get("to") or 0, ("", ""))[0]
         case "answered_privately":
             return str(item.data.get("reference", ""))
         case "team_changed":

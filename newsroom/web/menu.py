@@ -5,6 +5,7 @@ A page is in a menu by its route's name; its words are `menu.<name>` in the cata
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -29,9 +30,10 @@ class Item:
     n: int | None = None
 
 
-def rail(request: web.Request) -> list[Item]:
-    """The rail at the left: the working pages, then Beheer."""
-    items = [item for name, icon in ICONS.items() if (item := _item(request, name, icon))]
+def rail(request: web.Request, todo: Mapping[str, int] | None = None) -> list[Item]:
+    """The rail at the left: the working pages, then Beheer. `todo` has counts by name, see `board.todo`."""
+    counts = {"channels": standing(request.app).trouble} | dict(todo or {})
+    items = [item for name, icon in ICONS.items() if (item := _item(request, name, icon, counts.get(name)))]
     below = admin(request)
     if below:
         items.append(Item("admin", below[0].url, "gear", any(item.current for item in below)))
@@ -43,7 +45,7 @@ def admin(request: web.Request) -> list[Item]:
     return [item for name in ADMIN if (item := _item(request, name, ""))]
 
 
-def _item(request: web.Request, name: str, icon: str) -> Item | None:
+def _item(request: web.Request, name: str, icon: str, n: int | None = None) -> Item | None:
     resource = request.app.router.named_resources().get(name)
     if resource is None:
         return None
@@ -51,5 +53,4 @@ def _item(request: web.Request, name: str, icon: str) -> Item | None:
     if permission != "signed_in" and not request[SCOPE].may(permission):
         return None
     url = str(resource.url_for())
-    n = standing(request.app).trouble if name == "channels" else None
     return Item(name, url, icon, request.path == url or request.path.startswith(url.rstrip("/") + "/"), n)

@@ -13,6 +13,7 @@ from newsroom.account import DENSITIES, LANGUAGES, THEMES
 from newsroom.change import Wrong
 from newsroom.password import TooWeak
 from newsroom.web import fields, tries
+from newsroom.web.gate import home, own_path, wants_page
 from newsroom.web.keys import ACCOUNT, ADDRESS, DATABASE, SESSION, SETTINGS, now
 from newsroom.web.render import page
 from newsroom.web.routes import Routes
@@ -28,6 +29,7 @@ SAVED = ("profile", "password", "session")
 def routes(add: Routes) -> None:
     add.page("GET", "/profiel", show, "signed_in", name="profile")
     add.page("POST", "/profiel", save, "signed_in")
+    add.page("POST", "/profiel/dichtheid", save_density, "signed_in", name="profile_density")
     add.page("POST", "/profiel/wachtwoord", change_password, "signed_in", name="profile_password")
     add.page("POST", "/profiel/sessies", end_others, "signed_in", name="profile_sessions")
     add.page("POST", "/profiel/sessies/{id:[0-9a-f]{16}}", end_one, "signed_in", name="profile_session")
@@ -48,6 +50,19 @@ async def save(request: web.Request) -> web.StreamResponse:
     except Wrong as wrong:
         return await _profile(request, {wrong.field: wrong.key}, form.text("name"))
     raise _saved(request, "profile")
+
+
+async def save_density(request: web.Request) -> web.StreamResponse:
+    """Only the density, from the board; back to where it was asked."""
+    form = await fields.read(request)
+    try:
+        async with request.app[DATABASE].transaction() as connection:
+            await account.set_density(connection, request[ACCOUNT].id, form.text("density"))
+    except Wrong as wrong:
+        raise web.HTTPBadRequest from wrong
+    if not wants_page(request):
+        return web.json_response({"ok": True})
+    raise web.HTTPSeeOther(await own_path(request, form.text("back")) or home(request))
 
 
 async def change_password(request: web.Request) -> web.StreamResponse:

@@ -61,10 +61,11 @@ class Render:
 
 def page(request: web.Request, template: str, status: int = 200, **values: Any) -> web.Response:
     """A page for whoever asks. Adds to the above: account and scope (None when nobody is signed in),
-    may(permission), rail, path, reference, now."""
+    may(permission), rail, path, reference, now. `todo` is what the rail counts, of a page that stays live."""
     person, scope = request.get(ACCOUNT), request.get(SCOPE)
-    menus = {"rail": rail(request), "admin_menu": admin(request), "home": home(request), "may": scope.may} \
-        if scope else {"rail": [], "admin_menu": [], "home": "/", "may": _nothing}
+    menus = {"rail": rail(request, values.get("todo")), "admin_menu": admin(request), "home": home(request),
+             "may": scope.may} if scope \
+        else {"rail": [], "admin_menu": [], "home": "/", "may": _nothing}
     text = request.app[RENDER].text(template, language_of(request), account=person, scope=scope, path=request.path,
                                     reference=request.get(REFERENCE, ""), now=now(request), **menus, **values)
     return web.Response(text=text, status=status, content_type="text/html", charset="utf-8")

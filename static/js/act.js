@@ -32,7 +32,7 @@ export async function send(verb, ids, args = {}, each = {}) {
     const failed = results.find((one) => !one.ok);
     if (answer.ok && !failed) return { ok: true, key: named, results, version: Math.max(...results.map((one) => one.version)) };
     if (answer.status === 401) return { ok: false, error: t("connection.signed_out") };
-    return { ok: false, key: named, results, conflict: failed?.status === 409, error: failed?.error ?? (typeof told.error === "string" ? told.error : t("say.failed")) };
+    return { ok: false, key: named, results, conflict: failed?.status === 409, why: failed?.key, error: failed?.error ?? (typeof told.error === "string" ? told.error : t("say.failed")) };
   } catch {
     return { ok: false, error: t("say.failed") };
   }
@@ -85,7 +85,7 @@ export async function act(places, card, verb, args, { column = null, text = t("s
   there?.classList.remove("pending");
   if (result.ok) return remember(verb, result.key, [id], text);
   if (there && places.store.cards.get(id)?.v === before.v) preview(places, there, before);
-  if (result.conflict && there) places.strip(there, result.error);
+  if (result.conflict && there) places.strip(there, result.error, result.why === "conflict.taken");
   if (result.conflict) say(result.error);
   else alarm(result.error);
 }

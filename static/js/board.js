@@ -6,9 +6,11 @@ import { allowDragging } from "./drag.js";
 import { icon, make, parse, parsePage } from "./fragment.js";
 import { Keys } from "./keys.js";
 import { Places } from "./place.js";
+import { countRail } from "./rail.js";
 import * as presence from "./presence.js";
-import { hear, say } from "./say.js";
+import { alarm, hear, hearAsked, say } from "./say.js";
 import { Selection } from "./select.js";
+import { allowSheet, mark } from "./beside.js";
 import { Live } from "./socket.js";
 import { countHour, keepStanding, showStanding } from "./standing.js";
 import { LIVE, Store, facts } from "./store.js";
@@ -38,10 +40,11 @@ me();
 time.start();
 time.atMidnight(() => live.reset());
 chooseColumns();
-if (root.matches(".board")) allowDragging(places);
+if (root.matches(".board")) allowDragging(places), allowSheet(root);
 root.addEventListener("click", clicked);
 document.getElementById("view-choice")?.addEventListener("change", (event) => event.target.value && (location.href = event.target.value));
 document.getElementById("filters")?.addEventListener("formdata", join);
+document.getElementById("density")?.addEventListener("submit", changeDensity);
 pauseButton();
 keepStanding();
 
@@ -56,6 +59,7 @@ export const live = new Live(root.dataset.epoch, Number(root.dataset.position), 
     for (const entry of entries) {
       if (entry.k === "msg") follows.forEach((heard) => heard(entry));
       else if (entry.k === "channel") showStanding(entry);
+      else if (entry.k === "ask") hearAsked(entry);
       else enqueue(entry);
     }
     countHour();
@@ -82,6 +86,7 @@ function enqueue(entry) {
 function tidy() {
   keys.tidy();
   selection.tidy();
+  if (root.matches(".board")) mark();
   presence.drawAll();
 }
 
@@ -178,6 +183,7 @@ function take_over(board, page) {
 
 /** Read the counts of a page, and show them on this one. */
 function count(page) {
+  countRail(store, page);
   const tiles = JSON.parse(page.getElementById("board").dataset.tiles);
   const nothing = {};
   const tile = (name) => document.querySelector(`[data-tile="${name}"]`);
@@ -191,14 +197,15 @@ function count(page) {
     const places = document.querySelectorAll(`[data-n="${name}"]`);
     store.count(store.rule, [name], Number(node.querySelector("[data-n]").textContent), (n) => places.forEach((one) => (one.textContent = n)));
   }
-  [...page.querySelectorAll("[data-count]")].forEach((node, at) => {
-    const mine = document.querySelectorAll("[data-count]")[at];
+  for (const node of page.querySelectorAll("[data-count]")) {
+    const mine = document.querySelector(`[data-count][href="${CSS.escape(node.getAttribute("href"))}"]`);
+    if (!mine) continue;
     store.count(JSON.parse(node.dataset.count), LIVE, Number(node.querySelector(".cnt").textContent), (n) => {
       mine.querySelector(".cnt").textContent = n;
       const option = document.querySelector(`#view-choice option[value="${CSS.escape(mine.getAttribute("href"))}"]`);
       if (option) option.textContent = option.textContent.replace(/\(\d+\)$/, `(${n})`);
     });
-  });
+  }
 }
 
 /** What is said about the cards as a whole: the longest wait, the first terms, how many are shown. */
@@ -238,6 +245,9 @@ function clicked(event) {
   if (button.matches(".claim")) {
     event.preventDefault();
     run(places, card, "claim");
+  } else if (card && button.matches(".ask-over, .allow, .keep")) {
+    event.preventDefault();
+    run(places, card, button.matches(".allow") ? "allow_takeover" : button.matches(".keep") ? "keep_takeover" : "ask_takeover");
   } else if (button.matches(".menu")) {
     openMenu(places, card, button);
   } else if (button.matches(".more-cards")) {
@@ -270,10 +280,12 @@ function current(card) {
   card?.querySelector("h3 a").setAttribute("aria-current", "true");
 }
 
-/** Which cards are mine: a rule of our own, for fragments are the same for everybody. */
+/** Which cards are mine, and which questions are for me: rules of our own, for fragments are the same for everybody. */
 function me() {
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync(`.av[data-account="${Number(document.body.dataset.me)}"] { background: var(--nr-primary); color: var(--nr-primary-ink); }`);
+  const id = Number(document.body.dataset.me);
+  sheet.replaceSync(`.av[data-account="${id}"] { background: var(--nr-primary); color: var(--nr-primary-ink); }
+    .card .ask[data-holder="${id}"] .answers { display: flex; }`);
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 }
 
@@ -290,6 +302,16 @@ function chooseColumns() {
 /** Several ticks of one filter are one parameter: kanaal=1,2. */
 function join(event) {
   for (const name of new Set(event.formData.keys())) event.formData.set(name, event.formData.getAll(name).join(","));
+}
+
+/** Room for each card: at once here, and kept in the profile. */
+async function changeDensity(event) {
+  event.preventDefault();
+  const chosen = event.submitter;
+  document.documentElement.dataset.density = chosen.value;
+  for (const one of chosen.parentElement.children) one.setAttribute("aria-pressed", one === chosen);
+  const answer = await fetch(event.target.action, { method: "POST", headers: { Accept: "application/json" }, body: new URLSearchParams({ density: chosen.value }) }).catch(() => null);
+  if (!answer?.ok) alarm(t("say.failed"));
 }
 
 function pauseButton() {

@@ -3,9 +3,11 @@
 
 import { showConnection } from "./connection.js";
 import { icon, make, parsePage } from "./fragment.js";
+import { countEntries, countRail } from "./rail.js";
 import { say } from "./say.js";
 import { Live } from "./socket.js";
 import { showStanding } from "./standing.js";
+import { Store } from "./store.js";
 import * as time from "./time.js";
 import { t } from "./words.js";
 
@@ -25,8 +27,11 @@ let leaving = 0;
 let paused = false;
 let waiting = false;
 
+let store = new Store({}, []);
+countRail(store);
 const live = new Live(root.dataset.epoch, Number(root.dataset.position), [], {
   batch(entries) {
+    countEntries(store, entries);
     for (const entry of entries) if (entry.k === "channel") showStanding(entry);
     ask(entries.some((entry) => entry.k === "channel") ? CHANGED : CAME);
   },
@@ -68,12 +73,18 @@ async function refresh(resume) {
     const page = parsePage(await answer.text());
     const fresh = page.getElementById("channels");
     takeOver(fresh);
-    if (resume) live.resume(fresh.dataset.epoch, Number(fresh.dataset.position));
+    if (resume) recount(fresh.ownerDocument), live.resume(fresh.dataset.epoch, Number(fresh.dataset.position));
   } catch {
     if (!resume) return;
     live.stale = true;
     live.later();
   }
+}
+
+function recount(page) {
+  store = new Store({}, []);
+  countRail(store, page);
+  store.counters.forEach((counter) => counter.show(counter.n));
 }
 
 function takeOver(fresh) {

@@ -144,8 +144,10 @@ function bringBack(message) {
 async function asAction(data) {
   let [verb, id] = [data.get("verb"), data.get("id")];
   const button = data.get("do");
-  if (button) [verb, id] = button.split(" ");
+  let to;
+  if (button) [verb, id, , to] = button.split(" ");
   const args = Object.fromEntries([...data].filter(([name]) => !["verb", "id", "key", "back", "do", "label", "had"].includes(name)));
+  if (to) args.to = Number(to);
   if (verb === "label") {
     const [chosen, had] = ["label", "had"].map((name) => data.getAll(name).map(Number));
     args.add = chosen.filter((one) => !had.includes(one));
@@ -194,7 +196,7 @@ function clicked(event) {
   details.querySelector("input:not([type=hidden]), select").focus();
 }
 
-const FORMS = { a: "do-assign", t: "do-team", m: "do-move", f: "do-label", p: "do-priority", e: "do-close" };
+const FORMS = { a: "do-assign", t: "do-team", m: "do-move", d: "do-department", f: "do-label", p: "do-priority", e: "do-close" };
 
 function pressed(event) {
   if (!singleKeys() || isTaken(event) || document.activeElement.closest("article.card")) return;

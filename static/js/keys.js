@@ -4,16 +4,17 @@ import { undoLast } from "./act.js";
 import { ask, isOpen } from "./menu.js";
 import { make } from "./fragment.js";
 import { say } from "./say.js";
+import { openSheet } from "./beside.js";
 import { run } from "./verbs.js";
 import { t } from "./words.js";
 
-const VERBS = { i: "claim", a: "assign", t: "team", m: "move", f: "label", p: "urgent", e: "close" };
+const VERBS = { i: "claim", a: "assign", t: "team", m: "move", d: "department", f: "label", p: "urgent", e: "close" };
 const TABBABLE = "h3 a, .deeds button";
 const WAYS = { arrowup: [0, -1], k: [0, -1], arrowdown: [0, 1], j: [0, 1], arrowleft: [-1, 0], h: [-1, 0], arrowright: [1, 0], l: [1, 0] };
 const PAGES = { b: "/bord", w: "/werk", k: "/kanalen", q: "/wachtrij", s: "/spam" }; // after G
 const GO = 1500; // milliseconds for the letter after G
-const HELP = [["← ↑ → ↓  H K L J", "keys.walk"], ["Enter", "keys.open"], ["X", "keys.select"], ["I", "keys.claim"], ["A", "keys.assign"], ["T", "keys.team"], ["M", "keys.move"],
-  ["F", "keys.labels"], ["P", "keys.priority"], ["E", "keys.close"], ["R", "keys.reply"], ["C", "keys.note"], ["Z", "keys.undo"], ["N", "keys.fresh"], ["Q", "entry.new"], ["G B, G W", "keys.go"], ["/", "keys.search"], ["?", "keys.help"]];
+const HELP = [["← ↑ → ↓  H K L J", "keys.walk"], ["Enter", "keys.open"], ["X", "keys.select"], ["Shift ↑ ↓", "keys.extend"], ["I", "keys.claim"], ["A", "keys.assign"], ["T", "keys.team"], ["M", "keys.move"], ["D", "keys.department"],
+  ["F", "keys.labels"], ["P", "keys.priority"], ["E", "keys.close"], ["R", "keys.reply"], ["C", "keys.note"], ["Z", "keys.undo"], ["N", "keys.fresh"], ["Q", "entry.new"], ["/", "keys.search"], ["Esc", "keys.escape"], ["?", "keys.help"]];
 
 /** Whether a key press belongs to a field, a menu or the browser. */
 export function isTaken(event) {
@@ -25,7 +26,9 @@ export const singleKeys = () => document.documentElement.dataset.singleKeys !== 
 
 /** The list of keys. */
 export function help() {
-  const rows = HELP.flatMap(([keys, text]) => [make("dt", {}, make("kbd", {}, keys)), make("dd", {}, t(text))]);
+  const go = Object.entries(PAGES).map(([letter, path]) => [letter, document.querySelector(`.nav a[href="${path}"] > span`)?.textContent]).filter(([, name]) => name);
+  const rows = [...HELP.map(([keys, text]) => [keys, t(text)]), ...go.map(([letter, page]) => [`G ${letter.toUpperCase()}`, t("keys.go", { page })])]
+    .flatMap(([keys, text]) => [make("dt", {}, make("kbd", {}, keys)), make("dd", {}, text)]);
   return ask(t("keys.title"), [...(singleKeys() ? [] : [make("p", {}, t("keys.off"))]), make("dl", { className: "kv" }, ...rows)], t("menu.close"));
 }
 
@@ -96,7 +99,7 @@ export class Keys {
     else if (verb && this.selection.cards.length) this.selection.run(verb);
     else if (card && (letter === "x" || letter === " ")) event.preventDefault(), this.selection.toggle(card);
     else if (card && verb) run(this.places, card, verb);
-    else if (card && (letter === "r" || letter === "c")) location.href = `${card.querySelector("h3 a").href}#${letter === "r" ? "answer" : "note"}`;
+    else if (card && (letter === "r" || letter === "c")) reply(card.querySelector("h3 a"), letter === "r" ? "#answer" : "#note");
   }
 
   /** The cards behind a pill: those of this column, else of the first that has any. */
@@ -126,6 +129,10 @@ export class Keys {
     card?.scrollIntoView({ block: "nearest" });
     if (!card) say(t("board.empty.new"));
   }
+}
+
+function reply(link, hash) {
+  if (!openSheet(link, hash)) location.href = link.href + hash;
 }
 
 function search() {

@@ -12,7 +12,7 @@ const MOST = 150; // elements in one column
 const SETTLE = 2000; // milliseconds after it was let go
 const STRIP = 12_000; // how long a strip stays when nobody looks at its card
 const JUST_MOVED = 300; // a click this soon after its target moved was meant for another card
-const ROWS = ["meta", "h3", "deeds"];
+const ROWS = ["meta", "h3", "deeds", "ask"];
 
 export class Places {
   /** `root` holds the columns, `store` the facts; `sort` is "due" for my own work. */
@@ -189,9 +189,12 @@ export class Places {
   }
 
   /** Say on the card itself what happened to it. */
-  strip(card, text, failed = false) {
+  strip(card, text, taken = false) {
     card.querySelector(".strip")?.remove();
-    card.append(make("p", { className: failed ? "strip failed" : "strip" }, icon("alert"), make("span", {}, text)));
+    const { holder, asked } = { holder: card.dataset.assignee, asked: card.dataset.asked };
+    const other = this.store.cards.has(card.dataset.id) && card.dataset.state !== "closed" && !asked && (taken || (holder && holder !== document.body.dataset.me));
+    const over = other && document.body.dataset.may.includes("work") ? [make("button", { type: "button", className: "btn s ask-over" }, t("verb.ask_takeover"))] : [];
+    card.append(make("p", { className: "strip" }, icon("alert"), make("span", {}, text), ...over));
     this.strips.set(card, performance.now() + STRIP);
   }
 

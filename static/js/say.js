@@ -4,6 +4,7 @@ import { make, icon } from "./fragment.js";
 import { t } from "./words.js";
 
 const QUIET = 10_000; // milliseconds between two sentences about others
+const SAID = { takeover_asked: "say.takeover_asked", takeover_allowed: "say.takeover_allowed", takeover_kept: "say.takeover_kept" };
 const heard = { arrived: 0, late: 0, soon: 0 };
 let timer = 0;
 let last = -QUIET;
@@ -32,10 +33,22 @@ function speak() {
   if (parts.length) say(parts.join(" "));
 }
 
+/** A colleague asks something of this person, or answered: the words lead to the conversation. */
+export function hearAsked({ id, what, to, name, title }) {
+  if (to !== Number(document.body.dataset.me)) return;
+  const link = make("a", { href: `/gesprek/${id}` }, title || id);
+  show("asked", icon("swap"), make("p", {}, t(SAID[what], { name }), " ", link));
+}
+
 /** An action of this person failed. Stays until it is closed or another takes its place. */
 export function alarm(text) {
+  show("", icon("alert"), make("p", {}, text));
+}
+
+function show(kind, ...content) {
   const box = document.getElementById("alert");
+  box.classList.toggle("asked", kind === "asked");
   const close = make("button", { type: "button", className: "ib", onclick: () => (box.hidden = true), aria: { label: t("menu.close") } }, icon("x"));
   box.hidden = false;
-  box.replaceChildren(icon("alert"), make("p", {}, text), close);
+  box.replaceChildren(...content, close);
 }

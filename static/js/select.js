@@ -28,6 +28,10 @@ const ASK = {
     const asked = to === "department" ? await askDepartment() : {};
     return to && asked && { args: { to, ...asked }, each: ({ state }) => ({ was: state }) };
   },
+  async department() {
+    const asked = await askDepartment();
+    return asked && { verb: "move", args: { to: "department", ...asked }, each: ({ state }) => ({ was: state }) };
+  },
   async label(anchor) {
     const add = await chooseLabels(anchor, []);
     return add?.length && { args: { add } };
@@ -111,7 +115,7 @@ export class Selection {
 
   /** Do a verb on all that are ticked, in one request; what fails stays ticked, with the reason on it. */
   async run(verb) {
-    const anchor = this.bar.querySelector(`[data-bulk="${verb}"]`);
+    const anchor = this.bar.querySelector(`[data-bulk="${verb === "department" ? "move" : verb}"]`);
     const cards = this.cards;
     if (!anchor || !cards.length) return;
     if (!isOnline()) return alarm(t("say.failed"));

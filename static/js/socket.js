@@ -9,6 +9,7 @@ const UNSTEADY = 20_000; // without a word
 const LOST = 45_000;
 const SIGNED_OUT = 4401;
 const COME_BACK = 4408;
+const RIGHTS = 4410; // ours changed
 
 export class Live {
   /**
@@ -110,7 +111,7 @@ export class Live {
     this.socket = null;
     this.broken ??= performance.now();
     if (code === SIGNED_OUT) return this.tell("out");
-    if (code === COME_BACK) this.stale = true; // our rights may have changed: what we show is asked again
+    if (code === COME_BACK || code === RIGHTS) this.stale = true; // what we show is asked again
     this.later();
     this.look();
   }

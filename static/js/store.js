@@ -12,7 +12,7 @@ export function facts(card) {
     id: d.id, v: Number(d.v), order: Number(d.order), state: d.state, class: d.class, team: number(d.team),
     assignee: number(d.assignee), channel: Number(d.channel), priority: Number(d.priority),
     labels: d.labels ? d.labels.split(",").map(Number) : [], lateness: Number(d.lateness), waiting: number(d.waiting),
-    due: number(d.due), closed: number(d.closed), last: number(d.last),
+    due: number(d.due), closed: number(d.closed), last: number(d.last), asked: number(d.asked),
   };
 }
 

@@ -14,12 +14,14 @@ const pairs = (list, chosen) => list.map(([id, text]) => ({ value: id, text, che
 
 /** What can be done with a card, in the order of the menu. */
 export function offered(card) {
-  const { state, assignee } = facts(card);
+  const { state, assignee, asked } = facts(card);
   if (state === "closed") return ["reopen", "label", "priority"];
-  return [...(assignee ? [] : ["claim"]), "assign", "team", "move", "priority", "label", "close", "spam"];
+  const over = asked && assignee === me ? ["allow_takeover", "keep_takeover"] : assignee && assignee !== me && !asked ? ["ask_takeover"] : [];
+  return [...(assignee ? [] : ["claim"]), ...over, "assign", "team", "move", "priority", "label", "close", "spam"];
 }
 
-const ICONS = { claim: "me", assign: "me", team: "people", move: "swap", priority: "flag", label: "pin", close: "check", reopen: "redo", spam: "shield" };
+const ICONS = { claim: "me", assign: "me", team: "people", move: "swap", priority: "flag", label: "pin", close: "check", reopen: "redo", spam: "shield",
+  ask_takeover: "swap", allow_takeover: "check", keep_takeover: "me" };
 
 /** Open a card's menu and do what is chosen. */
 export async function openMenu(places, card, anchor) {
@@ -30,7 +32,7 @@ export async function openMenu(places, card, anchor) {
 /** Do a verb on a card, after asking what it needs. */
 export async function run(places, card, verb, anchor = card.querySelector(".menu")) {
   await ready(card);
-  if (!offered(card).includes(verb) && !["move", "reopen", "urgent"].includes(verb)) return;
+  if (!offered(card).includes(verb) && !["move", "department", "reopen", "urgent"].includes(verb)) return;
   await RUN[verb](places, card, anchor);
 }
 
@@ -46,6 +48,10 @@ const RUN = {
     await act(places, card, "assign", { to, was: assignee }, { column, text: t("say.assigned", { name }) });
   },
 
+  ask_takeover: (places, card) => act(places, card, "ask_takeover", { to: facts(card).assignee }, { text: t("say.asked") }),
+  allow_takeover: (places, card) => act(places, card, "allow_takeover", { to: facts(card).asked }),
+  keep_takeover: (places, card) => act(places, card, "keep_takeover", { to: facts(card).asked }),
+
   async team(places, card, anchor) {
     const { team } = facts(card);
     const to = await chooseTeam(anchor, team ?? 0);
@@ -59,6 +65,8 @@ const RUN = {
     const to = await chooseState(anchor, state);
     if (to) await moveTo(places, card, to, anchor);
   },
+
+  department: (places, card, anchor) => moveTo(places, card, "department", anchor),
 
   async priority(places, card, anchor) {
     const { priority } = facts(card);

@@ -56,6 +56,7 @@ MATRIX = {
         POST /uitloggen
         GET /profiel
         POST /profiel
+        POST /profiel/dichtheid
         POST /profiel/wachtwoord
         POST /profiel/sessies
         POST /profiel/sessies/{id}
@@ -127,6 +128,9 @@ MATRIX = {
     "read": """
         GET /bord
         GET /bord/nog
+        GET /bord/stand
+        POST /bord/weergaven
+        POST /bord/weergaven/{id}
         GET /werk
         GET /spam
         GET /zoek

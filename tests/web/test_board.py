@@ -8,7 +8,7 @@ import re
 import pytest
 
 from newsroom import board, conversation, triage
-from newsroom.web.board import filter_query, read_filter
+from newsroom.web.board_filter import filter_query, read_filter
 from newsroom.web.fragments import Fragments
 from newsroom.web.keys import RENDER
 from tests.browser.town import Town
