@@ -59,6 +59,7 @@ class Client:
     def _take(self, entry: dict) -> None:
         if entry["k"] == "msg":
             self.entries.append(entry["id"])
+        if entry["k"] not in ("card", "gone"):
             return
         if entry.get("b"):
             self.counts[entry["b"]["state"]] = self.counts.get(entry["b"]["state"], 0) - 1
@@ -116,8 +117,8 @@ async def feed(db) -> Feed:
     return made
 
 
-async def act(db, who: Scope, reference: str, verb: str, key: str = "", **arguments) -> action.Result:
-    return (await action.act(db, who, key or str(random.random()), [reference], verb, arguments, START))[0]
+async def act(db, who: Scope, reference: str, verb: str, under: str = "", **arguments) -> action.Result:
+    return (await action.act(db, who, under or str(random.random()), [reference], verb, arguments, START))[0]
 
 
 async def test_a_change_is_one_frame_for_all_who_may_see_it(db, feed):
@@ -134,23 +135,30 @@ VERBS = [("claim", {}), ("priority", {"to": 3}), ("subject", {"to": "Anders"}), 
          ("move", {"to": "department", "was": "open", "department": "Groen", "until": "2026-11-25"}),
          ("team", {"to": 1}), ("close", {"reason": 1, "last": "LAST"}), ("reopen", {}), ("spam", {"block": False}),
          ("not_spam", {}), ("seal", {"readers": ["ME"]}), ("seal", {"readers": []}),
-         ("assign", {"to": None, "was": "ME"})]
+         ("assign", {"to": None, "was": "ME"}), ("claim", {}), ("undo", {"key": "BEFORE"}),
+         ("assign", {"to": "OTHER", "was": None}), ("ask_takeover", {"to": "OTHER"}), ("keep_takeover", {"to": "ME"}),
+         ("ask_takeover", {"to": "OTHER"}), ("allow_takeover", {"to": "ME"})]
+BY_THE_OTHER = ("keep_takeover", "allow_takeover")
 
 
 async def test_board_and_fragments_equal_a_fresh_render_over_every_verb(db, feed):
     channel, chef = await add_channel(db), await add_account(db, "Chef", "chef_dag", "supervisor")
     await _words(db)
+    other = await add_account(db, "Ander", "webcare")
     receipt, = await receive(db, channel, paper("1", {"id": "m1", "text": "hoi"}))
     viewer, client = await open_board(feed, db, chef)
     done = set()
-    for verb, arguments in VERBS:
+    for number, (verb, arguments) in enumerate(VERBS):
         async with db.connection() as connection:
             chef = await scope(connection, chef.account_id)
             viewer.audience = (chef.classes, *viewer.audience[1:])
             row = await find(connection, receipt.reference, chef)
-        ready = {key: chef.account_id if value == "ME" else [chef.account_id] if value == ["ME"]
-                 else row.last_message_id if value == "LAST" else value for key, value in arguments.items()}
-        result = await act(db, chef, receipt.reference, verb, **ready)
+        meant = {"ME": chef.account_id, "OTHER": other.account_id, "LAST": row.last_message_id,
+                 "BEFORE": f"key {number - 1}"}
+        ready = {key: [chef.account_id] if value == ["ME"] else meant.get(value, value) if isinstance(value, str)
+                 else value for key, value in arguments.items()}
+        who = other if verb in BY_THE_OTHER else chef
+        result = await act(db, who, receipt.reference, verb, f"key {number}", **ready)
         assert result.ok, (verb, result)
         if verb == "seal":  # rights changed: the board loads again
             feed.viewers.discard(viewer)
@@ -303,7 +311,7 @@ async def _storm(db, channel: int, who: Scope, dice: random.Random, writers: int
 async def test_the_same_action_again_gives_the_same_result_once(db):
     channel, one = await add_channel(db), await add_account(db, "Een", "webcare")
     receipt, = await receive(db, channel, paper("1", {"id": "m1"}))
-    results = await asyncio.gather(*(act(db, one, receipt.reference, "claim", key="k") for _ in range(3)))
+    results = await asyncio.gather(*(act(db, one, receipt.reference, "claim", under="k") for _ in range(3)))
     async with db.connection() as connection:
         assert await connection.fetchval("select count(*) from event where kind = 'claimed'") == 1
     assert {result.version for result in results} == {results[0].version}

@@ -18,10 +18,12 @@ from newsroom.calendar import Calendar, ClosingDay
 from newsroom.change import By
 from newsroom.channel import Channel, Live
 from newsroom.close_reason import CloseReason
+from newsroom.feed import Feed
 from newsroom.hours import Block, Target
 from newsroom.label import Label
-from newsroom.web import admin, board, forms, people, profile, sign_in
-from newsroom.web.keys import BELL, CHANNELS, SETTINGS, utc_now
+from newsroom.web import application
+from newsroom.web.keys import BELL, CHANNELS, FEED, SETTINGS, utc_now
+from newsroom.web.live import SOCKETS
 from newsroom.web.visitor import cookie_name
 from tests.browser.conftest import NARROW, WIDE
 from tests.browser.look import until
@@ -32,7 +34,6 @@ from tests.web.site import site
 LOOKS = [pytest.param(size, scheme, id=f"{size['width']}-{scheme}") for size in (WIDE, NARROW)
          for scheme in ("light", "dark")]
 TINY = {"width": 320, "height": 640}
-PARTS = (board.routes, sign_in.routes, profile.routes, people.routes, forms.routes, admin.routes)
 PAGES = ("", "/kanalen", "/kanalen/1", "/kanalen/nieuw/email", "/teams", "/teams/1", "/labels", "/labels/1",
          "/afrondredenen", "/afrondredenen/1", "/openingstijden", "/openingstijden/1", "/sluitingsdagen", "/doelen",
          "/doelen/1", "/logboek", "/gebruikers")
@@ -109,8 +110,10 @@ async def desk(db, browser) -> AsyncIterator[Desk]:
     async with db.transaction() as connection:
         await connection.execute("update account set theme = 'auto'")
         token = await session.start(connection, bas.account_id, datetime.now(UTC), "", "")
-    more = {CHANNELS: Live(db, kinds, KEYS), BELL: lambda: None}
-    async with site(db, *PARTS, clock=utc_now, more=more) as client:
+    feed = Feed(db, None, lambda account: None)  # nothing changes by itself here: it is only followed
+    await feed.start()
+    more = {CHANNELS: Live(db, kinds, KEYS), BELL: lambda: None, FEED: feed, SOCKETS: set()}
+    async with site(db, *application.PARTS, clock=utc_now, more=more) as client:
         yield Desk(str(client.make_url("/")).rstrip("/"), (cookie_name(client.app[SETTINGS]), token), browser)
 
 
