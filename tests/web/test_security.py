@@ -172,10 +172,10 @@ async def test_over_https_the_cookie_is_for_this_host_alone(db):
 
 
 async def test_looking_changes_nothing(db, client, browser):
-    """Every GET, twice: the tables stay as they are."""
+    """Every GET, twice: the tables stay as they are. A socket is not looking: who opens them is counted."""
     before = await _hash(db)
     for method, path in ROWS:
-        if method == "GET" and path != "/live":
+        if method == "GET" and not path.endswith("/live"):
             await browser.get(filled(path))
             await browser.get(filled(path))
     assert before == await _hash(db)
