@@ -47,7 +47,7 @@ async def until(browser: Browser, path: str, pattern: str) -> re.Match:
 async def begun(database) -> None:
     """The reader knows from where it reads: what comes in now is new."""
     async with asyncio.timeout(WAIT_SECONDS), database.connection() as connection:
-        while "inbox" not in await connection.fetchval("select cursor from channel"):
+        while "inbox" not in await connection.fetchval("select cursor from channel where kind = 'email'"):
             await asyncio.sleep(0.02)
 
 
