@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from newsroom import session
 from newsroom.channel import Live
-from newsroom.web import admin, people, profile, search, sign_in
+from newsroom.web import application
 from newsroom.web.keys import BELL, CHANNELS
 from tests.house import add_account
 from tests.tap import KINDS, PASSWORD, WELLS, Well
@@ -77,8 +77,7 @@ async def beheer(db, *roles: str, speech: str = "nl"):
         token = await session.start(connection, someone.account_id, START, "", "")
     rung: list[int] = []
     more = {CHANNELS: Live(db, KINDS, KEYS), BELL: lambda: rung.append(1)}
-    parts = (admin.routes, people.routes, sign_in.routes, profile.routes, search.routes)
-    async with site(db, *parts, more=more) as client:
+    async with site(db, *application.PARTS, more=more) as client:
         yield Admin(client, f"newsroom-8080={token}", rung)
 
 
