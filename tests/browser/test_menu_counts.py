@@ -40,9 +40,9 @@ async def shown(page, **wanted: int) -> bool:
 async def test_the_room_for_a_card_is_chosen_on_the_board_and_kept(place, sign_in):
     page = await sign_in("Joris Bos")
     roomy = (await page.locator("article.card").first.bounding_box())["height"]
-    await page.get_by_role("button", name="Compact").click()
+    async with page.expect_response(lambda answer: answer.request.method == "POST"):
+        await page.get_by_role("button", name="Compact").click()
     await until(lambda: smaller(page, roomy), "at once")
-    await page.wait_for_load_state("networkidle")
     await page.goto(place.url + "/bord")
     assert await smaller(page, roomy)
 
