@@ -36,7 +36,7 @@ async def start(url: str, limit: str) -> asyncio.subprocess.Process:
     return process
 
 
-@pytest.mark.parametrize("total", [600, pytest.param(5000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("total", [300, pytest.param(5000, marks=pytest.mark.slow)])
 async def test_kill_nine_of_the_worker_at_random_moments(db, database, total):
     channel, dice = await add_channel(db), random.Random(total)
     for first in range(0, total, 500):

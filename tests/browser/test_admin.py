@@ -31,8 +31,10 @@ from tests.house import add_account, add_team
 from tests.test_channel import KEYS
 from tests.web.site import site
 
-LOOKS = [pytest.param(size, scheme, id=f"{size['width']}-{scheme}") for size in (WIDE, NARROW)
-         for scheme in ("light", "dark")]
+# each size and each scheme once; the other pairs in the full suite
+LOOKS = [pytest.param(size, scheme, id=f"{size['width']}-{scheme}",
+                      marks=() if (size is WIDE) == (scheme == "light") else pytest.mark.slow)
+         for size in (WIDE, NARROW) for scheme in ("light", "dark")]
 TINY = {"width": 320, "height": 640}
 PAGES = ("", "/kanalen", "/kanalen/1", "/kanalen/nieuw/email", "/teams", "/teams/1", "/labels", "/labels/1",
          "/afrondredenen", "/afrondredenen/1", "/openingstijden", "/openingstijden/1", "/sluitingsdagen", "/doelen",
