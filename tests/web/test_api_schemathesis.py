@@ -15,9 +15,9 @@ CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,re
          "response_schema_conformance,negative_data_rejection,unsupported_method,ignored_auth"
 
 
-@pytest.mark.parametrize("cases", [12, pytest.param(1800, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cases", [12, pytest.param(60, marks=pytest.mark.slow)])
 async def test_every_operation_does_what_the_document_says(db, town, cases, tmp_path):  # noqa: F811
-    """12 operations: the short run asks about 300 times, the long one over 20,000 times. 0 answers of 500 or more."""
+    """12 operations: the short run asks about 300 times, the long one five times as often. 0 answers of 500 or more."""
     _, tokens, _, _ = town
     async with site(db, api.routes) as client:
         for who in ("jeugd", "deliver"):
