@@ -34,9 +34,10 @@ const line = new Line(base, query, kept, {
 });
 if (!framed) line.about = { page: document.referrer };
 for (const item of kept.values.pending) put({ ...item, id: 0, who: "", files: [] }, true);
-$("text").value = kept.values.draft ?? "";
-$("name").value = kept.values.name ?? "";
-$("email").value = $("mail-to").value = kept.values.email ?? "";
+$("text").value ||= kept.values.draft ?? ""; // what somebody typed before this script was there goes first
+$("name").value ||= kept.values.name ?? "";
+$("email").value ||= kept.values.email ?? "";
+$("mail-to").value ||= kept.values.email ?? "";
 show();
 listen();
 if (framed) parent.postMessage({ newsroom: "chat", what: "ready" }, "*");

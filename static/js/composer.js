@@ -93,12 +93,14 @@ function prepare(form) {
   const text = form.elements.text;
   const draft = read(kind);
   const newer = draft && draft.at / 1000 > Number(text.dataset.kept ?? 0);
-  if (newer) text.value = draft.text;
+  const early = text.value === text.defaultValue ? "" : text.value; // somebody types before this script is there
+  if (newer && draft.text !== early) text.value = [draft.text, early].filter(Boolean).join("\n");
   if (text.value) {
     tell(kind, t("compose.draft_back"));
     began = true;
   }
-  if (newer) push(kind, text);
+  if (early) keep(kind, text.value);
+  if (newer || early) push(kind, text);
   else localStorage.removeItem(name(kind));
   showLength(form);
   askDescriptions(form);

@@ -10,6 +10,7 @@ const GO = 1500; // milliseconds
 const KEPT = ["client_id", "channel", "name", "phone", "email", "subject", "text", "written", "where", "assignee", "team", "priority", "answer", "reason"];
 const link = document.querySelector("a[data-entry-link]");
 
+let timer = 0; // of what is typed and not kept yet
 let gone = -Infinity; // when G was pressed: the letter after it leads to a page, see keys.js
 
 document.addEventListener("keydown", (event) => {
@@ -25,11 +26,13 @@ document.addEventListener("sheet", (event) => prepare(event.detail));
 prepare(document);
 
 function prepare(root) {
-  if (root.matches?.("[data-done]") || root.querySelector?.("[data-done]")) return localStorage.removeItem(KEEP);
+  if (root.matches?.("[data-done]") || root.querySelector?.("[data-done]")) {
+    clearTimeout(timer);
+    return localStorage.removeItem(KEEP);
+  }
   const form = root.querySelector("form[data-entry]");
   if (!form) return;
   if (!form.querySelector(".errs, .files")) restore(form);
-  let timer = 0;
   form.addEventListener("input", () => {
     clearTimeout(timer);
     timer = setTimeout(() => keep(form), PAUSE);
@@ -57,7 +60,8 @@ function restore(form) {
   if (!kept || kept.me !== document.body.dataset.me) return;
   for (const [name, value] of Object.entries(kept.data)) {
     const field = form.elements[name];
-    if (field && value) field.value = value;
+    const typed = field?.defaultValue !== undefined && field.type !== "hidden" && field.value !== field.defaultValue;
+    if (field && value && !typed) field.value = value;
   }
   const told = form.querySelector(".back");
   told.hidden = false;

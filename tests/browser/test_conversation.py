@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
@@ -152,6 +153,23 @@ async def test_a_draft_stays_with_its_conversation_and_its_kind(place, sign_in):
     assert "Alleen voor ons" == await page.locator("#note-text").input_value()
 
 
+async def test_what_is_typed_before_the_scripts_are_there_is_kept(place, sign_in):
+    page = await open_conversation(place, sign_in, "Klopt")
+    arrived, go = asyncio.Event(), asyncio.Event()
+
+    async def held(route) -> None:
+        arrived.set()
+        await go.wait()
+        await route.continue_()
+
+    await page.route("**/composer.js", held)
+    await page.reload(wait_until="commit")
+    await arrived.wait()
+    await page.locator("#text").fill("Vroeg begonnen")
+    go.set()
+    await until(lambda: kept_on_server(place, "Vroeg begonnen"), "handed over")
+
+
 async def kept(page, kind: str) -> bool:
     return "Bewaard" in await page.locator(f"#saved-{kind}").text_content()
 
@@ -183,12 +201,12 @@ async def test_without_a_line_a_draft_stays_on_this_computer_and_is_handed_over_
     await page.unroute("**/concept")
     await page.reload()
     assert "Geschreven in de trein" == await page.locator("#text").input_value()
-    await until(lambda: kept_on_server(place), "handed over")
+    await until(lambda: kept_on_server(place, "Geschreven in de trein"), "handed over")
 
 
-async def kept_on_server(place) -> bool:
+async def kept_on_server(place, text: str) -> bool:
     async with place.database.connection() as connection:
-        return "Geschreven in de trein" == await connection.fetchval("select text from draft")
+        return text == await connection.fetchval("select text from draft")
 
 
 GUARDED = {

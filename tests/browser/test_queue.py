@@ -86,6 +86,18 @@ async def test_a_call_is_on_the_board_within_ten_seconds_by_keyboard_alone(town,
     assert await page.evaluate("localStorage.getItem('newsroom.entry')") is None
 
 
+async def test_what_is_sent_quicker_than_it_is_kept_leaves_no_draft(town, sign_in):
+    page = await sign_in("Joris Bos", "/bord")
+    await page.clock.install()
+    await page.click("a[data-entry-link]")
+    await page.fill("#e-name", "Fatima El A.")
+    await page.fill("#e-text", "Mijn container is kapot")
+    await page.keyboard.press("Control+Enter")
+    await until(lambda: page.locator("dialog [data-done]").count(), "entered")
+    await page.clock.run_for(1000)
+    assert await page.evaluate("localStorage.getItem('newsroom.entry')") is None
+
+
 async def test_a_draft_survives_until_it_is_sent(town, sign_in):
     page = await sign_in("Joris Bos", "/bord")
     await page.click("a[data-entry-link]")
