@@ -159,8 +159,7 @@ class Refused(ChannelError):
 
 
 class TryLater(ChannelError):
-    """Certainly not sent; try again after `after` seconds. The only outcome that is retried by itself, for two days.
-    A channel that takes an idempotency key may say so too when it does not know: a second try does no harm then."""
+    """Certainly not sent; try again after `after` seconds. Tried again by itself, for two days."""
 
     def __init__(self, reason: str, after: float = 60.0):
         super().__init__(reason)
@@ -172,7 +171,7 @@ class SignInNeeded(ChannelError):
 
 
 class Unknown(ChannelError):
-    """Perhaps sent. Never tried again by itself: a person decides."""
+    """Perhaps sent. A person decides; a channel that takes an idempotency key is asked again under the same one."""
 
 
 class NotVerified(Exception):

@@ -22,6 +22,7 @@ from connectors import (
     Attachment,
     Author,
     Capabilities,
+    ChannelError,
     Delivery,
     DeliveryKey,
     ExternalId,
@@ -36,6 +37,7 @@ from connectors import (
     SignInNeeded,
     Step,
     TryLater,
+    Unknown,
     option,
     outbound,
     signature,
@@ -159,7 +161,7 @@ class Webhook:
             return [*steps, Step("Antwoorden", True, "geen adres ingevuld: dit kanaal ontvangt alleen")]
         try:
             await self._post(Reply("ping", "ping"), f"ping-{datetime.now(UTC).timestamp():.6f}".replace(".", "-"))
-        except (Refused, TryLater, SignInNeeded) as error:
+        except ChannelError as error:
             return [*steps, Step("Antwoorden", False, _host(self._settings.url), str(error))]
         return [*steps, Step("Antwoorden", True, f"{_host(self._settings.url)} antwoordt")]
 
@@ -173,8 +175,7 @@ class Webhook:
         pass
 
     async def _post(self, reply: Reply, id: str) -> Answer:
-        """The answer of the other system when it took the reply. The id makes a repeated try harmless, so what is not
-        certain is a `TryLater` too."""
+        """The answer of the other system when it took the reply."""
         if not self._keys:
             raise SignInNeeded("Er is geen geldig geheim ingevuld om mee te ondertekenen.")
         url, body = self._settings.url, msgspec.json.encode(reply)
@@ -189,8 +190,8 @@ class Webhook:
             raise TryLater(f"{host} is niet te bereiken. Kijk het adres na, of vraag ICT of de firewall dit toestaat."
                            ) from error
         except outbound.FAILED as error:
-            raise TryLater(f"{host} gaf geen antwoord. Misschien kwam het aan; het andere systeem neemt een herhaling "
-                           "niet dubbel aan.") from error
+            raise Unknown(f"{host} gaf geen antwoord. Misschien kwam het aan; het andere systeem neemt een herhaling "
+                          "niet dubbel aan.") from error
 
 
 def _event(body: bytes) -> Event:
@@ -270,8 +271,10 @@ def _judge(answer: Answer, host: str) -> Answer:
         case 401 | 403:
             raise SignInNeeded(f"{host} neemt onze handtekening niet aan ({answer.status}). Kijk of beide kanten "
                                "hetzelfde geheim hebben en of de klok gelijk loopt.")
-        case status if status in (408, 425, 429) or status >= 500:
-            raise TryLater(f"{host} heeft het druk of een storing ({status}).", answer.after)
+        case 425 | 429 | 503:
+            raise TryLater(f"{host} heeft het druk ({status}).", answer.after)
+        case status if status == 408 or status >= 500:
+            raise Unknown(f"{host} heeft een storing ({status}). Misschien kwam het toch aan.")
         case status if 300 <= status < 400:
             raise Refused(f"{host} verwijst door naar een ander adres ({status}). Vul dat adres in bij dit kanaal.")
     raise Refused(f"{host} weigert dit bericht ({answer.status}).")

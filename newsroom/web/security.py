@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -61,8 +62,13 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
 
 def policy(settings: Settings, changes: Mapping[str, str]) -> str:
     """The content security policy with a route's changes."""
-    ancestors = " ".join(("'self'", *settings.frame_ancestors))
-    parts = {name: value.replace("{frame_ancestors}", ancestors) for name, value in {**STRICT, **changes}.items()}
+    return _written(tuple(settings.frame_ancestors), tuple(changes.items()))
+
+
+@cache  # one for each kind of page: every answer carries it
+def _written(sites: tuple[str, ...], changes: tuple[tuple[str, str], ...]) -> str:
+    ancestors = " ".join(("'self'", *sites))
+    parts = {name: value.replace("{frame_ancestors}", ancestors) for name, value in {**STRICT, **dict(changes)}.items()}
     return "; ".join(f"{name} {value}" for name, value in parts.items())
 
 

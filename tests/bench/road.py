@@ -111,7 +111,7 @@ async def working(database: Database) -> AsyncIterator[tuple[Board, Callable[[],
     application.make(database, settings, render)  # its routes are in the cards
     feed = Feed(database, Fragments(render), lambda account: None)
     await feed.start()
-    board = Board(database)
+    board = Board(database, feed.head)
     feed.viewers.add(Viewer(board, ALONE, "nl", feed.head))
     parsers = Parsers()
     intake = Intake(database, connectors(), parsers, SECRET, feed.ring)
@@ -126,13 +126,13 @@ async def working(database: Database) -> AsyncIterator[tuple[Board, Callable[[],
 
 
 class Board:
-    """An open board that counts the messages it was shown."""
+    """An open board that counts the messages it was shown, after the event with id `since`."""
 
-    def __init__(self, database: Database):
+    def __init__(self, database: Database, since: int):
         self._database = database
         self._heard = asyncio.Event()
         self._shown = 0
-        self._counted = self._to = 0  # event ids
+        self._counted = self._to = since  # event ids
 
     def write(self, text: bytes) -> bool:
         self._to = int(POSITION.match(text)[1])

@@ -32,6 +32,7 @@ from connectors import (
     Secret,
     SignInNeeded,
     TryLater,
+    Unknown,
     outbound,
     signature,
 )
@@ -243,8 +244,8 @@ async def test_without_an_id_of_theirs_ours_counts(inside, answer):
         assert OUT.external_id == (await hook(other.url).send(OUT)).external_id
 
 
-OUTCOMES = {400: Refused, 401: SignInNeeded, 403: SignInNeeded, 404: Refused, 408: TryLater, 409: Refused, 410: Refused,
-            413: Refused, 422: Refused, 425: TryLater, 429: TryLater, 500: TryLater, 502: TryLater, 503: TryLater,
+OUTCOMES = {400: Refused, 401: SignInNeeded, 403: SignInNeeded, 404: Refused, 408: Unknown, 409: Refused, 410: Refused,
+            413: Refused, 422: Refused, 425: TryLater, 429: TryLater, 500: Unknown, 502: Unknown, 503: TryLater,
             301: Refused, 307: Refused}
 
 
@@ -261,7 +262,7 @@ async def test_each_answer_has_its_outcome(inside, status):
 async def test_a_cut_connection_is_tried_again_under_the_same_id(inside):
     async with other_system() as other:
         other.cut = True
-        with pytest.raises(TryLater, match="Misschien"):
+        with pytest.raises(Unknown, match="Misschien"):
             await hook(other.url).send(OUT)
         other.cut = False
         await hook(other.url).send(OUT)
