@@ -112,7 +112,8 @@ select c.reference, c.subject, c.author, c.state, c.channel_id, c.last_at as at,
 from conversation c where c.id = any(array(
     select id from conversation where reference = $3
     union all (select id from conversation where contact_id = any(array(
-        select contact_id from contact_identity where name ilike $1 or address ilike $1 limit 200))
+        select contact_id from contact_identity where name ilike $1 or address ilike $1
+        order by contact_id desc limit 200))
       and visibility = any($2::text[]) and state not in ('merged', 'removed') order by last_at desc limit $4)))
   and c.visibility = any($2::text[]) and c.state not in ('merged', 'removed')
 order by c.last_at desc limit $4"""

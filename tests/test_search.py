@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
+import asyncpg
 import pytest
 
 from newsroom import delivery, removal, search, triage
 from newsroom.conversation import find
 from newsroom.triage import By
+from tests.bench import million
 from tests.house import START, add_account, add_channel, add_team, make_intake, paper, receive
 from tests.test_intake import ANNA, BEN, EVE, mail, rows
 
@@ -103,3 +105,19 @@ async def test_what_stands_around_the_words_is_shown_with_the_words_marked(db, s
     assert ["containers", "geleegd"] == [piece for piece, hit in pieces if hit]
     assert "Onze" in "".join(piece for piece, _ in pieces) and len("".join(piece for piece, _ in pieces)) < 400
     assert [(by_name[0].extract, False)] == named[by_name[0].reference]
+
+
+@pytest.mark.slow
+async def test_each_way_through_the_index_gives_the_newest(database):
+    await million.fill(database, 30_000)
+    connection = await asyncpg.connect(database.owner_url)
+    # found in ten messages, in a few of a hundred, in three of ten, and nowhere
+    for words in ("w1234", "vergunning boom brief", "vergunning boom brief adres huis", "gemeente", "onvindbaar"):
+        for most in search.DEPTHS:
+            # whatever the plan
+            wanted = await connection.fetch("select message_id from message_text"
+                                            " where words @@ websearch_to_tsquery('newsroom', $1)"
+                                            " order by message_id desc limit $2", words, most)
+            found = await connection.fetch("select * from messages_with($1, $2)", words, most)
+            assert [row[0] for row in wanted] == [row[0] for row in found], (words, most)
+    await connection.close()
