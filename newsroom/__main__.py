@@ -213,7 +213,7 @@ def _log_to_stderr(level: str) -> None:
                     structlog.processors.TimeStamper(fmt="iso", utc=True), structlog.processors.format_exc_info,
                     structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr))
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr), cache_logger_on_first_use=True)
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # it repeats what we log ourselves
 
 

@@ -3,6 +3,7 @@ Only its hash is stored."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import Sequence
@@ -122,6 +123,7 @@ class Tokens:
     def __init__(self, database: Database):
         self._database = database
         self._known: dict[bytes, tuple[float, Holder | None]] = {}
+        self._looking: dict[bytes, asyncio.Future[tuple[float, Holder | None]]] = {}
 
     async def holder(self, authorization: str, at: datetime) -> Holder | None:
         """Who is behind an Authorization header ("Bearer ..."), or None."""
@@ -131,20 +133,28 @@ class Tokens:
         hashed = hash_of(token)
         known = self._known.get(hashed)
         if known is None or monotonic() - known[0] > KNOWN_SECONDS:
-            known = await self._look(hashed, at)
+            known = await self._look_once(hashed, at)
         return known[1]
 
     def forget(self) -> None:
         """Look everything up anew, after a change here."""
-        self._known.clear()
+        self._known, self._looking = {}, {}  # others: what is under way may have looked before the change
+
+    async def _look_once(self, hashed: bytes, at: datetime) -> tuple[float, Holder | None]:
+        """Many requests of a busy program wait for one query."""
+        looking = self._looking
+        if hashed not in looking:
+            looking[hashed] = asyncio.ensure_future(self._look(hashed, at))
+            looking[hashed].add_done_callback(lambda _: looking.pop(hashed))
+        return await asyncio.shield(looking[hashed])
 
     async def _look(self, hashed: bytes, at: datetime) -> tuple[float, Holder | None]:
-        looked = monotonic()
+        looked, remembered = monotonic(), self._known
         async with self._database.connection() as connection:
             found = await find(connection, hashed)
             if found is not None:
                 await note_use(connection, found.id, at)
-        if len(self._known) >= MOST_KNOWN:
-            self._known.clear()
-        self._known[hashed] = (looked, found)
-        return self._known[hashed]
+        if len(remembered) >= MOST_KNOWN:
+            remembered.clear()
+        remembered[hashed] = (looked, found)
+        return remembered[hashed]

@@ -19,6 +19,7 @@ from newsroom.incoming import indexable
 
 LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that look alike; 10 of them are 49 bits
 REFERENCE_LENGTH = 10  # fits Open Klant's referentienummer
+PAIRS = tuple(one + other for one in LETTERS for other in LETTERS)
 BATCH = 500  # deliveries in one commit
 CLAIM_BYTES = 20_000_000  # of raw deliveries read in one transaction
 BAD_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError,
@@ -58,11 +59,11 @@ class Stored:
 
 def new_reference() -> str:
     """A number for people: random, 10 unambiguous characters."""
-    number, letters = secrets.randbelow(len(LETTERS) ** REFERENCE_LENGTH), []
-    for _ in range(REFERENCE_LENGTH):
-        number, letter = divmod(number, len(LETTERS))
-        letters.append(LETTERS[letter])
-    return "".join(letters)
+    number, pairs = secrets.randbelow(len(LETTERS) ** REFERENCE_LENGTH), []
+    for _ in range(REFERENCE_LENGTH // 2):
+        number, pair = divmod(number, len(PAIRS))
+        pairs.append(PAIRS[pair])
+    return "".join(pairs)
 
 
 def item_reference(reference: str, item: int) -> str:

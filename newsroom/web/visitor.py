@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
@@ -26,13 +27,14 @@ async def reference(request: web.Request, handler) -> web.StreamResponse:
     request[REFERENCE] = secrets.token_hex(6)
     request[ADDRESS] = address_of(request)
     started = time.perf_counter()
-    with structlog.contextvars.bound_contextvars(request=request[REFERENCE]):
-        response = await handler(request)
-        level = log.error if response.status >= 500 else log.debug if request.method in QUIET else log.info
-        resource = request.match_info.route.resource
-        level("request", method=request.method, route=resource.canonical if resource else "", status=response.status,
-              ms=round((time.perf_counter() - started) * 1000, 1), address=request[ADDRESS])
-        return response
+    structlog.contextvars.clear_contextvars()  # a connection's next request has the same context
+    structlog.contextvars.bind_contextvars(request=request[REFERENCE])
+    response = await handler(request)
+    level = log.error if response.status >= 500 else log.debug if request.method in QUIET else log.info
+    resource = request.match_info.route.resource
+    level("request", method=request.method, route=resource.canonical if resource else "", status=response.status,
+          ms=round((time.perf_counter() - started) * 1000, 1), address=request[ADDRESS])
+    return response
 
 
 def address_of(request: web.Request) -> str:
@@ -101,6 +103,7 @@ def network_of(address: str) -> str:
     return str(ip_network(f"{valid}/64", strict=False))
 
 
+@lru_cache(maxsize=1000)  # the same few ask again and again
 def _valid(text: str) -> str:
     try:
         found = ip_address(text.strip().strip("[]").partition("%")[0])
@@ -111,10 +114,12 @@ def _valid(text: str) -> str:
 
 
 def _trusted(address: str, settings: Settings) -> bool:
-    for known in settings.trusted_proxies:
-        try:
-            if ip_address(address) in ip_network(known, strict=False):
-                return True
-        except ValueError:
-            continue  # a host name: reported by the settings check, never believed
-    return False
+    return any(_within(address, known) for known in settings.trusted_proxies)
+
+
+@lru_cache(maxsize=1000)
+def _within(address: str, network: str) -> bool:
+    try:
+        return ip_address(address) in ip_network(network, strict=False)
+    except ValueError:
+        return False  # a host name: reported by the settings check, never believed

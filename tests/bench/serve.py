@@ -63,7 +63,7 @@ async def main(kind: str, url: str) -> None:
     raise_limit()
     # the first line of stdout is for the bench, which reads no more of it
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-                        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr))
+                        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr), cache_logger_on_first_use=True)
     async with AsyncExitStack() as stack:
         told, publish, stall = await STARTS[kind](stack, url)
         ended = asyncio.Event()
