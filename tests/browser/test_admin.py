@@ -31,9 +31,9 @@ from tests.house import add_account, add_team
 from tests.test_channel import KEYS
 from tests.web.site import site
 
-# each size and each scheme once; the other pairs in the full suite
+# one here; the other looks in the full suite
 LOOKS = [pytest.param(size, scheme, id=f"{size['width']}-{scheme}",
-                      marks=() if (size is WIDE) == (scheme == "light") else pytest.mark.slow)
+                      marks=() if (size, scheme) == (WIDE, "light") else pytest.mark.slow)
          for size in (WIDE, NARROW) for scheme in ("light", "dark")]
 TINY = {"width": 320, "height": 640}
 PAGES = ("", "/kanalen", "/kanalen/1", "/kanalen/nieuw/email", "/teams", "/teams/1", "/labels", "/labels/1",

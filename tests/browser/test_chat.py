@@ -18,7 +18,9 @@ from tests.browser.conftest import NARROW, WIDE
 from tests.browser.proxy import proxy
 from tests.browser.town import Town
 
-LOOKS = [(WIDE, "light"), (WIDE, "dark"), (NARROW, "light"), ({"width": 320, "height": 640}, "dark")]
+TINY = {"width": 320, "height": 640}
+LOOKS = [pytest.param(WIDE, "light", marks=pytest.mark.slow), pytest.param(WIDE, "dark", marks=pytest.mark.slow),
+         pytest.param(NARROW, "light", marks=pytest.mark.slow), (TINY, "dark")]
 PAGE = """<!doctype html><html lang="{speech}"><head><meta charset="utf-8"><title>Paspoort aanvragen</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"></head><body><main><h1>Paspoort aanvragen</h1>
 <p>U vraagt een paspoort aan bij ons loket.</p><p><a href="#een">Maak een afspraak</a></p></main>

@@ -21,9 +21,9 @@ from tests.browser.conftest import NARROW, WIDE
 from tests.house import add_account, add_channel
 from tests.web.site import site
 
-# each size and each scheme once; the other pairs in the full suite
+# one here; the other looks in the full suite
 LOOKS = [pytest.param(size, scheme, id=f"{size['width']}-{scheme}",
-                      marks=() if (size is WIDE) == (scheme == "light") else pytest.mark.slow)
+                      marks=() if (size, scheme) == (WIDE, "light") else pytest.mark.slow)
          for size in (WIDE, NARROW) for scheme in ("light", "dark")]
 PARTS = (sign_in.routes, profile.routes, forms.routes, public_form.routes)
 FILE = {"name": "brief van de gemeente.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 x"}
