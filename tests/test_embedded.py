@@ -110,6 +110,7 @@ async def test_server_dies_with_its_parent_and_the_next_start_mends(data):
         assert 1 == await rows(server)
 
 
+@pytest.mark.slow
 async def test_parent_and_server_killed_at_once_and_started_at_once(data):
     for _ in range(3):
         with holder(data) as process:
@@ -141,6 +142,7 @@ async def test_half_made_database_is_made_again(data):
     assert not half.exists()
 
 
+@pytest.mark.slow
 async def test_an_initdb_that_still_cleans_up_does_not_touch_the_next_try(data):
     process = subprocess.Popen([sys.executable, "-c", HOLDER, str(data)], stdout=subprocess.DEVNULL)
     await until(lambda: filled(data))
@@ -164,6 +166,7 @@ def filled(data: Path) -> set[tuple[str, int]]:
     return {(path.parent.name, path.parent.stat().st_ino) for path in found}
 
 
+@pytest.mark.slow
 async def test_killed_during_the_first_start_at_any_moment(data):
     for milliseconds in (50, 200, 400, 600, 800):
         process = subprocess.Popen([sys.executable, "-c", HOLDER, str(data)], stdout=subprocess.DEVNULL)

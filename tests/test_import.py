@@ -75,6 +75,7 @@ async def test_a_channel_that_is_not_there_is_told(db, bring, tmp_path):
         await bring(tmp_path)
 
 
+@pytest.mark.slow
 def test_lines_that_nobody_reads_on_are_no_fault(tmp_path):
     path = tmp_path / "1.eml"
     path.write_bytes(mail(1, "x" * 100_000))

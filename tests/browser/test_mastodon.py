@@ -17,7 +17,7 @@ from tests.browser.look import live, until
 from tests.browser.town import town
 from tests.connectors.mastodon.server import MastodonServer
 
-pytestmark = pytest.mark.mastodon
+pytestmark = [pytest.mark.mastodon, pytest.mark.slow]  # its server is installed first
 SECONDS = 30.0
 
 

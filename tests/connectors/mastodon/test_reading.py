@@ -15,7 +15,7 @@ from tests.connectors.email.proxy import Proxy
 from tests.connectors.mastodon.conftest import Reader
 from tests.connectors.mastodon.server import MastodonServer
 
-pytestmark = pytest.mark.mastodon
+pytestmark = [pytest.mark.mastodon, pytest.mark.slow]  # its server is installed first
 PICTURE = bytes(range(256)) * 300
 
 

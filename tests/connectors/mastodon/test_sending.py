@@ -8,7 +8,7 @@ from connectors import Attachment, Author, ExternalId, Outgoing, Refused, SignIn
 from connectors.mastodon import Mastodon
 from tests.connectors.email.proxy import Proxy
 
-pytestmark = pytest.mark.mastodon
+pytestmark = [pytest.mark.mastodon, pytest.mark.slow]  # its server is installed first
 
 
 def answer(us, anna, asked: dict, text: str = "Om vier uur.", **more) -> Outgoing:
