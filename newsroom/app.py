@@ -55,6 +55,7 @@ from newsroom.web.socket import SOCKETS
 from newsroom.web.visiting import Visiting
 
 TICK_SECONDS = 5.0  # how late a card may turn amber or red
+LOOPBACK = ("127.0.0.1", "::1")
 STOP_SECONDS = 5.0  # open requests get this long when we stop
 
 log = structlog.get_logger()
@@ -94,7 +95,8 @@ async def demo(settings: Settings, speed: float, tell: Callable[[float], None] =
     database of its own: the real one is never touched. `tell` hears how far its first loading is, 0 to 1; `burst` is a
     peak to begin with, `anew` throws away what was there."""
     apart = replace(settings, data=settings.data / "demo", database_url="", owner_database_url="",
-                    listen_database_url="", redis_url="", secret_key_file=None, organisation="Voorbeeldstad")
+                    listen_database_url="", redis_url="", secret_key_file=None, organisation="Voorbeeldstad",
+                    trusted_proxies=(*settings.trusted_proxies, *LOOPBACK))  # residents have addresses of their own
     if anew:
         await EmbeddedPostgres(apart.data).erase()
     page = DemoPage()
@@ -107,7 +109,8 @@ async def demo(settings: Settings, speed: float, tell: Callable[[float], None] =
             chef = next(one for one in await account.everyone(connection) if "chef_dag" in one.roles)
             path = await link.make(connection, "start", chef.id, now)
             known = await setting.read(connection, demo_town.PASSWORD, "")
-        doors = demo_town.Doors(house.database, house.writer, house.channels, house.keys, house.bell, settings.port)
+        site = demo_town.Site(apart.host, apart.port, apart.address)
+        doors = demo_town.Doors(house.database, house.writer, house.channels, house.keys, house.bell, site)
         living = demo_town.Living(doors, house.site[live.PRESENCE].anybody, speed)
         page.begin(living, known)
         task = asyncio.create_task(_guarded(living.run(), house.failed))

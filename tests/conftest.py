@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import socket
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from newsroom import app, demo, language
 from newsroom import database as newsroom_database
-from newsroom import language
+from newsroom.demo import visitor
+from newsroom.settings import Settings
+from newsroom.web.demo import DemoPage
 from tests import parts
+from tests.house import SECRET
 from tests.postgres import Clones, TestDatabase, TestServer, make_folder
+from tests.street import Street
 
 SERVER = pytest.StashKey[TestServer]()
 ADDRESS = pytest.StashKey[str]()
@@ -78,12 +85,46 @@ async def database(clones: Clones) -> AsyncIterator[TestDatabase]:
     await clones.drop(made)
 
 
+@pytest.fixture(scope="session")
+async def voorbeeldstad(clones: Clones) -> AsyncIterator[TestDatabase]:
+    """The demo as it stands now, without the weeks before: to make copies of."""
+    made = await clones.make()
+    connected = await newsroom_database.connect(made.url, 5)
+    await demo.load(connected, SECRET, datetime.now(UTC), weeks=False)
+    await connected.close()
+    yield made
+    await clones.drop(made)
+
+
 @pytest.fixture
 async def db(database: TestDatabase) -> AsyncIterator[newsroom_database.Database]:
     """The same, connected as the plain role."""
     connected = await newsroom_database.connect(database.url, 10)
     yield connected
     connected.pool.terminate()  # a test that failed may have left a connection out
+
+
+@pytest.fixture
+async def street(clones, voorbeeldstad, data) -> AsyncIterator[Street]:
+    database = await clones.make(voorbeeldstad.name)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = Settings(database_url=database.url, owner_database_url=database.owner_url, data=data, port=port,
+                        trusted_proxies=("127.0.0.1",))
+    page = DemoPage()
+    async with app.run(settings, work_part=False, kinds=demo.demo_kinds(), more=(page.routes,)) as house:
+        yield Street(house, page)
+    await clones.drop(database)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Residents who fill in and type at once."""
+    monkeypatch.setattr("newsroom.web.limits.PATIENCE_SECONDS", 0)
+    monkeypatch.setattr("newsroom.demo.doors.FILLING_IN", 0.0)
+    monkeypatch.setattr(visitor, "A_SECOND", 10_000.0)
+    monkeypatch.setattr(visitor, "READ", (0.0, 0.0))
 
 
 @pytest.fixture

@@ -69,13 +69,14 @@ class Clones:
         self.count = 0
         self.connection: asyncpg.Connection | None = None
 
-    async def make(self) -> TestDatabase:
+    async def make(self, of: str = TEMPLATE) -> TestDatabase:
+        """A copy of a database that nobody is connected to."""
         if self.connection is None:
             self.connection = await asyncpg.connect(self.url("postgres", "postgres"))
         self.count += 1
         name = f"test_{self.worker}_{self.count}"
         # file_copy takes half the time of wal_log here
-        await self.connection.execute(f"create database {name} template {TEMPLATE} owner newsroom_owner"
+        await self.connection.execute(f"create database {name} template {of} owner newsroom_owner"
                                       " strategy file_copy")
         return TestDatabase(name, self.url("newsroom", name), self.url("newsroom_owner", name),
                             self.url("postgres", name))

@@ -4,162 +4,123 @@ from __future__ import annotations
 
 import random
 import re
-import socket
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiohttp import ClientSession, CookieJar
 
 from connectors import ExternalId, Outgoing
-from newsroom import account, app, channel, conversation, demo, draft, sending, session
-from newsroom.demo import colleague, loading, resident, stream
+from newsroom import account, channel, demo, draft, sending
+from newsroom.demo import resident
+from newsroom.demo.colleague import Colleagues, colleagues
+from newsroom.demo.letter import Letter
+from newsroom.demo.mailbag import Item, Mailbag
 from newsroom.demo.script import read
-from newsroom.demo.source import Letter
-from newsroom.intake import Intake
-from newsroom.parser import Parsers
+from newsroom.demo.shift import Shifts
+from newsroom.demo.words import words
 from newsroom.reply import HOLD
-from newsroom.settings import Settings
 from newsroom.triage import By, claim
 from newsroom.web import application
-from newsroom.web.demo import DemoPage
-from newsroom.web.visitor import cookie_name
+from tests.street import nobody
 
-AT = datetime(2026, 11, 23, 13, 42, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def nobody(reference: str) -> bool:
-    """Nobody looks at it."""
-    return False
+@pytest.mark.parametrize("via", [via for via in read("town.toml")["channels"] if via != "chat"])
+async def test_every_channel_has_its_own_entrance_and_ends_as_a_card(street, quick, via):
+    row = await street.row(await street.come(via))
+    async with street.database.connection() as connection:
+        name = await connection.fetchval("select name from channel where id = $1", row.channel_id)
+    assert (read("town.toml")["channels"][via]["name"], "new", "") == (name, row.state, row.problem)
+    assert "balie" in row.excerpt and "Op het Stadhuisplein." == street.doors.answers[row.reference]
 
 
-class Street:
-    """The house with Voorbeeldstad in it; nothing moves unless a test says so."""
-
-    def __init__(self, house: app.House, page: DemoPage):
-        self.house = house
-        self.database = house.database
-        self.page = page
-        self.doors = demo.Doors(house.database, house.writer, house.channels, house.keys, house.bell,
-                                house.settings.port)
-        self.url = house.settings.address
-
-    async def come(self, via: str, text: str = "Waar is de balie?", answer: str = "Op het Stadhuisplein.") -> str:
-        """A message comes in, and is on the board; returns its reference."""
-        letter = Letter("Noor Visser", "noor.visser@post.example", "Belastingen" if via == "form" else "Vraag", text,
-                        phone="+31612345678", by="Aisha Rahmani")
-        await stream.bring(self.doors, via, letter, answer)
-        await self.read()
-        return next(reversed(self.doors.answers))
-
-    async def read(self) -> None:
-        await Intake(self.database, loading._own_kinds(), Parsers(1), self.house.keys.signing_key("reply"),
-                     lambda: None).drain()
-
-    async def row(self, reference: str) -> conversation.Conversation:
-        async with self.database.transaction() as connection:
-            id = await connection.fetchval("select id from conversation where reference = $1", reference)
-            return (await conversation.lock(connection, [id]))[id]
-
-    async def said(self, reference: str) -> list[str]:
-        """The directions of a conversation's messages, in order."""
-        async with self.database.connection() as connection:
-            return [row["direction"] for row in await connection.fetch(
-                "select direction from message m join conversation c on c.id = m.conversation_id"
-                " where c.reference = $1 order by m.at, m.id", reference)]
-
-    async def cookie(self, name: str) -> dict[str, str]:
-        async with self.database.transaction() as connection:
-            person = next(one for one in await account.everyone(connection) if one.name == name)
-            token = await session.start(connection, person.id, datetime.now(UTC), "", "test")
-        return {cookie_name(self.house.settings): token}
+async def test_what_comes_twice_after_a_fault_is_there_once(street, quick):
+    for via in ("info", "social", "app", "post"):
+        item = Item(via, Letter("Noor", "noor@post.example", "Vraag", "Waar is de balie?", by="Aisha Rahmani"))
+        assert 1 == len({await street.doors.bring(item) for _ in range(2)})
 
 
-@pytest.fixture
-async def street(database, data) -> AsyncIterator[Street]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = Settings(database_url=database.url, owner_database_url=database.owner_url, data=data, port=port)
-    page = DemoPage()
-    async with app.run(settings, work_part=False, kinds=demo.demo_kinds(), more=(page.routes,)) as house:
-        await demo.load(house.database, house.keys.signing_key("reply"), datetime.now(UTC), weeks=False)
-        yield Street(house, page)
-
-
-async def test_every_channel_has_its_own_entrance_and_ends_as_a_card(street):
-    for via, plan in read("town.toml")["channels"].items():
-        if not plan["a_day"]:
-            continue  # only visitors use it
-        row = await street.row(await street.come(via))
-        async with street.database.connection() as connection:
-            name = await connection.fetchval("select name from channel where id = $1", row.channel_id)
-        assert (plan["name"], "new", "") == (name, row.state, row.problem)
-        assert "balie" in row.excerpt
-
-
-async def test_every_text_of_the_stream_can_be_read(street):
-    letters, wanted = stream.endless(random.Random(7)), len(read("trickle.toml")["message"])
-    for _ in range(2 * wanted):
-        await stream.bring(street.doors, *next(letters))
+async def test_every_text_of_the_stream_can_be_read(street, quick):
+    bag = Mailbag(random.Random(7))
+    items = [bag.over(via) for via in bag.volume.a_day if via != "chat" for _ in range(25)]
+    for item in items:
+        await street.doors.bring(item)
     await street.read()
     async with street.database.connection() as connection:
-        rows = await connection.fetch("select subject, excerpt, problem from conversation where created_at > $1",
+        rows = await connection.fetch("select subject, excerpt, problem from conversation c where exists (select from"
+                                      " delivery d where d.reference = c.reference and d.received_at > $1)",
                                       datetime.now(UTC) - timedelta(minutes=5))
-    assert 2 * wanted <= len(rows)
-    assert all("{" not in row["subject"] + row["excerpt"] and row["problem"] in ("", "bounced") for row in rows[10:])
+    assert len(items) <= len(rows)
+    assert all("{" not in row["subject"] + row["excerpt"] and not row["problem"] for row in rows)
 
 
 @pytest.mark.parametrize("via", ["info", "form", "social", "app"])
-async def test_residents_write_back_in_the_same_conversation(street, via):
+async def test_residents_write_back_in_the_same_conversation(street, quick, via):
     reference, since = await street.come(via), datetime.now(UTC)
-    row = await street.row(reference)
+    await street.taken(reference)
+    assert await street.staff().answer(since + HOUR)
     async with street.database.transaction() as connection:
-        actor, = (await colleague._colleagues(connection, row.team_id, since))[:1]
-        await claim(connection, row, By(actor, since))
-    assert await colleague.answer(street.doors, nobody, row.id, actor, since, random.Random(1))
-    async with street.database.transaction() as connection:
-        (id, channel_id), = await sending.claim(connection, 0, since + HOLD, (), 1)
+        (id, channel_id), = await sending.claim(connection, 0, since + HOUR + HOLD, (), 1)
         ours = Outgoing("k", ExternalId(await connection.fetchval("select external_id from message where id = $1", id)),
                         "", "")
         sent = await street.doors.channels.make(await channel.get(connection, channel_id)).send(ours)
-        await sending.mark(connection, id, sending.Outcome("sent", external_id=sent.external_id), since + HOLD)
+        await sending.mark(connection, id, sending.Outcome("sent", external_id=sent.external_id), since + HOUR)
         found, = await resident.replies(connection, since)
+    assert reference == found.reference
     await street.doors.write_back(found.channel_id, resident.letter(found, "Dank u! {naam}"), datetime.now(UTC) + HOLD)
     await street.read()
-    assert ["in", "out", "in"] == await street.said(reference)
+    assert Counter(["in", "out", "in"]) == Counter(await street.said(reference))
 
 
 def test_residents_answer_in_tone():
-    def heard(body: str, state: str = "waiting") -> Counter:
-        one = resident.Reply(1, 1, "x", AT, body, False, {}, (), "Vraag", state)
-        texts, chance = read("resident.toml"), random.Random(5)
-        ways = {text: way for way in texts for text in texts[way]}
-        return Counter(ways.get(resident.words(one, chance), "") for _ in range(400))
+    def heard(body: str, state: str = "waiting", tone: str = "letter") -> Counter:
+        chance = random.Random(5)
+        return Counter(words(body, state, chance, tone).way for _ in range(400))
 
     kind = heard("Dank voor uw melding. De ploeg komt morgen en dan is het binnen een uur opgelost. Tot dan.")
     curt = heard("Helaas, dat kan niet.")
     assert {"told", ""} == heard("Op welk adres is dat, en hoe laat?").keys()
     assert kind["thanks"] > 2 * kind["unsolved"] and curt["unsolved"] > 2 * curt["thanks"]
     assert heard("Het is klaar, u kunt hem ophalen aan de balie van het stadhuis.", "closed")[""] > 200
-    assert "english" in heard("Thank you for your message. Please bring your passport to the desk on Monday morning.")
+    assert "" not in heard("Dat regelen we voor je.", tone="chat")
+    english = words("Thank you for your message. Please bring your passport.", "open", random.Random(1), "chat")
+    assert english.text in [one["text"] for one in read("resident.toml")["chat"]["english"]]
+
+
+def test_who_is_asked_where_says_where():
+    chance, chat = random.Random(2), {one["text"]: one["to"] for one in read("resident.toml")["chat"]["told"]}
+    for body, to in (("In welke straat woon je?", "place"), ("Zal ik de link sturen?", "offer"),
+                     ("Heb je de app al?", "fact")):
+        said = {words(body, "open", chance, "chat").text for _ in range(50)} - {""}
+        assert said and {to} == {chat[text] for text in said}
 
 
 async def test_a_colleague_takes_what_nobody_has_or_looks_at(street):
-    reference, chance, later = await street.come("info"), random.Random(1), datetime.now(UTC) + HOUR
-    assert await colleague.take(street.doors, lambda one: one == reference, later, chance) is None
+    reference, later = await street.come("info"), datetime.now(UTC) + HOUR
+    assert not await street.staff(lambda one: one == reference).take(later)
     row = await street.row(reference)
     async with street.database.transaction() as connection:
-        visitor, = (await colleague._colleagues(connection, row.team_id, later))[:1]
+        visitor, *_ = await colleagues(connection, None, row.team_id, later)
         await draft.keep(connection, row.id, visitor, "answer", "Beste", later)
-    assert await colleague.take(street.doors, nobody, later, chance) is None
+    assert not await street.staff().take(later)
     async with street.database.transaction() as connection:
         await draft.forget(connection, row.id, visitor, "answer")
-    id, actor = await colleague.take(street.doors, nobody, later, chance)
-    assert (id, actor) == (row.id, (await street.row(reference)).assignee_id)
-    assert await colleague.take(street.doors, nobody, later, chance) is None
+    assert await street.staff().take(later)
+    assert "open" == (await street.row(reference)).state
+    assert not await street.staff().take(later)
+
+
+async def test_who_is_not_at_work_or_away_takes_nothing(street):
+    row, later = await street.row(await street.come("info")), datetime.now(UTC) + HOUR
+    night = Colleagues(street.doors, nobody, Shifts({}), random.Random(1))
+    assert not await night.take(later)
+    async with street.database.connection() as connection:
+        there = street.staff().at_work(datetime.now(UTC))
+        free = await colleagues(connection, there, row.team_id, datetime.now(UTC))
+        names = [one.name for one in await account.everyone(connection) if one.id in free]
+    assert "Joris Bos" in names and "Daan Hoekstra" not in names
 
 
 async def test_a_colleague_is_nobody_that_a_visitor_is_and_leaves_what_a_visitor_took(street):
@@ -167,21 +128,63 @@ async def test_a_colleague_is_nobody_that_a_visitor_is_and_leaves_what_a_visitor
     await street.cookie("Joris Bos")
     async with street.database.transaction() as connection:
         people = {one.id: one.name for one in await account.everyone(connection)}
-        free = await colleague._colleagues(connection, row.team_id, now)
+        free = await colleagues(connection, None, row.team_id, now)
         assert free and "Joris Bos" not in {people[id] for id in free}
         joris = next(id for id, name in people.items() if name == "Joris Bos")
         await claim(connection, row, By(joris, now))
-    assert await colleague.answer(street.doors, nobody, row.id, free[0], now, random.Random(1))
+    assert not await street.staff().answer(datetime.now(UTC))
     assert ["in"] == await street.said(row.reference)
 
 
 async def test_what_is_looked_at_is_answered_later(street):
-    row, now = await street.row(await street.come("info")), datetime.now(UTC)
-    async with street.database.transaction() as connection:
-        actor, = (await colleague._colleagues(connection, row.team_id, now))[:1]
-        await claim(connection, row, By(actor, now))
-    assert not await colleague.answer(street.doors, lambda one: True, row.id, actor, now, random.Random(1))
-    assert ["in"] == await street.said(row.reference)
+    reference = await street.come("info")
+    await street.taken(reference)
+    assert not await street.staff(lambda one: True).answer(datetime.now(UTC) + HOUR)
+    assert ["in"] == await street.said(reference)
+    assert await street.staff().answer(datetime.now(UTC) + HOUR)
+    assert ["in", "out"] == await street.said(reference)
+
+
+@pytest.mark.parametrize(("via", "kind"), [("phone", "called"), ("counter", "spoken"), ("post", "letter")])
+async def test_a_colleague_tells_who_came_to_the_desk(street, via, kind):
+    reference = await street.come(via)
+    await street.taken(reference)
+    assert await street.staff().answer(datetime.now(UTC) + HOUR)
+    async with street.database.connection() as connection:
+        told = await connection.fetchrow("select m.kind, m.body from message m join conversation c"
+                                         " on c.id = m.conversation_id where c.reference = $1 and direction = 'out'",
+                                         reference)
+    assert (kind, "Op het Stadhuisplein.") == tuple(told)
+    assert (await street.row(reference)).state in ("waiting", "closed")
+
+
+async def test_thanks_end_it_without_an_answer(street):
+    reference = await street.come("info", "Dank u wel!", "")
+    await street.taken(reference)
+    street.doors.answers[reference] = ""
+    assert await street.staff().answer(datetime.now(UTC) + HOUR)
+    assert ["in"] == await street.said(reference) and "closed" == (await street.row(reference)).state
+
+
+async def test_what_nobody_knows_an_answer_to_is_called_about_when_it_becomes_much(street, monkeypatch):
+    reference, later = await street.come("info", answer=""), datetime.now(UTC) + HOUR
+    monkeypatch.setattr("newsroom.demo.colleague.LEAVE", 0)
+    assert not await street.staff().take(later)
+    monkeypatch.setattr("newsroom.demo.colleague.MOST_NEW", 0)
+    while (await street.row(reference)).assignee_id is None:
+        assert await street.staff().take(later)
+    while (await street.row(reference)).state != "closed":
+        assert await street.staff().answer(later)
+    assert ["in", "out"] == await street.said(reference)
+
+
+async def test_what_waits_long_for_residents_is_ended(street, monkeypatch):
+    async with street.database.connection() as connection:
+        before = await connection.fetchval("select count(*) from conversation where state = 'waiting'")
+    assert not await street.staff().finish(datetime.now(UTC))
+    monkeypatch.setattr("newsroom.demo.colleague.MOST_WAITING", before - 1)
+    assert await street.staff().finish(datetime.now(UTC))
+    assert not await street.staff().finish(datetime.now(UTC))
 
 
 async def test_the_page_is_only_there_in_the_demo(street):

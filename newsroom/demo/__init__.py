@@ -9,7 +9,8 @@ from __future__ import annotations
 from newsroom.demo.doors import Doors
 from newsroom.demo.living import Living, peaks
 from newsroom.demo.loading import Loaded, load
+from newsroom.demo.site import Site
 from newsroom.demo.stand_in import demo_kinds
 from newsroom.demo.town import PASSWORD
 
-__all__ = ["PASSWORD", "Doors", "Living", "Loaded", "demo_kinds", "load", "peaks"]
+__all__ = ["PASSWORD", "Doors", "Living", "Loaded", "Site", "demo_kinds", "load", "peaks"]

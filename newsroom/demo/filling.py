@@ -5,17 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from secrets import token_hex
+from hashlib import sha256
+from secrets import token_bytes, token_hex
 from typing import Any
 
 from connectors import Delivery
 from newsroom import conversation, delivery, message
+from newsroom.chat import ADDRESS_BYTES
 from newsroom.conversation import Conversation, facets
 from newsroom.database import Connection
+from newsroom.demo.letter import TOPICS, Letter
 from newsroom.demo.past import Past
-from newsroom.demo.source import Letter, author_of, hand_over, new_post_id
-from newsroom.demo.stand_in import NOT_SENT
-from newsroom.demo.town import DOMAIN, Town
+from newsroom.demo.source import author_of, hand_over, new_post_id
+from newsroom.demo.town import DOMAIN, TOLD, Town
 from newsroom.event import Draft, record
 from newsroom.inscription import give_keys
 from newsroom.intake import Intake
@@ -28,7 +30,6 @@ LABELS = {"afval": "Afval", "straat": "Straat en stoep", "parkeren": "Parkeren",
           "inkomen": "Werk en inkomen", "zorg": "Zorg", "bouwen": "Bouwen", "evenementen": "Evenementen",
           "verkeer": "Verkeer", "overlast": "Overlast", "bestuur": "Bestuur"}
 KINDS = {"klacht": "Klacht", "compliment": "Compliment"}
-TOLD = {"phone": "called", "counter": "spoken", "post": "letter"}  # how an answer was given at the desk
 WALLED = {"zorg": "wmo"}  # a subject and the restricted team that has it
 
 
@@ -50,6 +51,7 @@ async def fill(connection: Connection, intake: Intake, town: Town, secret: bytes
         clock.at = batch[-1].at
         items = [(town.channels[one.via], _delivery(f"demo/past/{start + n}", one, town))
                  for n, one in enumerate(batch)]
+        await _visits(connection, batch, town)
         receipts = await delivery.store(connection, items)
         while await intake.step(slow=False):
             pass
@@ -65,13 +67,24 @@ def _delivery(key: str, one: Past, town: Town) -> Delivery:
 
 
 def _letter(one: Past, town: Town) -> Letter:
-    subject = TOPICS.get(one.about, "Iets anders") if town.kinds[one.via] == "web_form" else one.subject
-    return Letter(one.name, one.address, subject, one.text, phone=one.phone, by=town.names[one.worker])
+    address = _visit(one) if town.kinds[one.via] == "chat" else one.address
+    return Letter(one.name, address, one.subject, one.text, phone=one.phone, by=town.names[one.worker],
+                  topic=TOPICS.get(one.about, ""))
 
 
-# what somebody chooses in the form
-TOPICS = {"afval": "Afval en straat", "straat": "Afval en straat", "parkeren": "Parkeren",
-          "paspoort": "Paspoort en rijbewijs", "verhuizen": "Verhuizen", "belastingen": "Belastingen"}
+async def _visits(connection: Connection, batch: Sequence[Past], town: Town) -> None:
+    """The chats: their visitors are gone, and what opened them was never known."""
+    # each visit in its own right, as if its visitor closed it
+    await connection.executemany(
+        "insert into chat (channel_id, address, token_hash, name, language, begun_at, seen_at, away_at, ended_at)"
+        " values ($1, $2, $3, $4, 'nl', $5, $6, $6, $6)",
+        [(town.channels[one.via], _visit(one), token_bytes(32), one.name, one.at, one.answered)
+         for one in batch if town.kinds[one.via] == "chat"])
+
+
+def _visit(one: Past) -> str:
+    """The address of a chat: another one each time."""
+    return sha256(f"{one.address}/{one.at}".encode()).hexdigest()[:2 * ADDRESS_BYTES]
 
 
 async def _work(connection: Connection, town: Town, secret: bytes, by_delivery: dict[int, Past]) -> None:
@@ -135,7 +148,8 @@ def _lateness(row: Conversation, one: Past, steps: Sequence[tuple]) -> list[tupl
 
 
 def _answer(row: Conversation, one: Past, question: str, town: Town, secret: bytes, id: int, written: Written) -> None:
-    via, kind = town.channels[town.answers_with[one.via]], town.kinds[one.via]
+    kind = town.kinds[one.via]
+    via = town.channels[one.via if kind == "chat" else town.answers_with[one.via]]
     if kind == "desk":  # told, as the verb does: nothing is sent
         written.messages.append(Message(
             id, row.id, via, "out", one.answered, kind=TOLD[one.via], external_id=f"told:{id}",
@@ -147,8 +161,8 @@ def _answer(row: Conversation, one: Past, question: str, town: Town, secret: byt
         f"{reply_token(row.reference, secret)}.{token_hex(8)}@{DOMAIN}"
     written.messages.append(Message(
         id, row.id, via, "out", one.answered, external_id=external, account_id=row.assignee_id,
-        recipients=message.recipients_of([who]), subject="" if kind == "mastodon" else f"Re: {one.subject}",
-        body=one.answer, answers_to=[question], client_id=f"demo-past-{id}", send_state="sent", send_note=NOT_SENT,
+        recipients=message.recipients_of([who]), subject="" if kind in ("mastodon", "chat") else f"Re: {one.subject}",
+        body=one.answer, answers_to=[question], client_id=f"demo-past-{id}", send_state="sent",
         sent_at=one.answered, public=row.public))
     written.keys += [((via, message.thread_reference(reference, row.public), f"{who.kind}:{who.address}"), row.id)
                      for reference in (external, question)]

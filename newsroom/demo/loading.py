@@ -1,5 +1,5 @@
-"""Loading the demo: six weeks that are over, and three working days of messages and work, played in the order of their
-time, in one transaction.
+"""Loading the demo: six weeks of messages that are dealt with, and the last working days with all that is open, played
+in the order of their time, in one transaction.
 
 All or nothing: whoever kills it halfway finds an empty database, and the next start loads again.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from connectors import Connector
 from newsroom import term
@@ -17,16 +17,17 @@ from newsroom.database import Connection, Database
 from newsroom.demo import town
 from newsroom.demo.filling import fill
 from newsroom.demo.moment import Moments
-from newsroom.demo.past import Past, past
+from newsroom.demo.past import Past, Plan, past
 from newsroom.demo.play import Play
 from newsroom.demo.script import read, scripts, times
+from newsroom.demo.shift import Shifts
 from newsroom.demo.stand_in import demo_kinds
 from newsroom.hours import Hours
 from newsroom.intake import Intake
 from newsroom.parser import Parsers
 
 LOCK = 7263010  # advisory; two processes do not load at once
-SCRIPTED = timedelta(days=3)  # the last days, of which the scripts tell
+SCRIPTED = "w3 00:00"  # from here on the scripts tell of what comes to a mailbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,9 @@ async def load(database: Database, secret: bytes, at: datetime, tell: Callable[[
         hours = (await term.load(connection, at.date())).hours(made.channels["info"], None)
         clock = Clock(at)
         intake = Intake(Within(connection, database), _own_kinds(), Parsers(1), secret, lambda: None, clock)
-        before = await fill(connection, intake, made, secret, clock, _weeks(at, hours), tell) if weeks else 0
-        play = Play(connection, intake, made, secret, clock)
         moments = Moments(at, hours)
+        before = await fill(connection, intake, made, secret, clock, _weeks(moments, hours), tell) if weeks else 0
+        play = Play(connection, intake, made, secret, clock)
         agenda = [(when, number, place, script) for number, script in enumerate(scripts())
                   for place, when in enumerate(times(script, moments))]
         for when, _, place, script in sorted(agenda, key=lambda one: one[:3]):
@@ -66,11 +67,13 @@ async def load(database: Database, secret: bytes, at: datetime, tell: Callable[[
     return Loaded(True, before + play.deliveries, made.people["sanne"])
 
 
-def _weeks(at: datetime, hours: Hours) -> list[Past]:
-    """The weeks until the scripts begin."""
-    plan = read("town.toml")
-    return past(at - SCRIPTED, hours, plan["channels"], read("history.toml"), read("trickle.toml")["names"],
-                plan["workers"])
+def _weeks(moments: Moments, hours: Hours) -> list[Past]:
+    """Everything but what the scripts tell."""
+    plan, scripted = read("town.toml"), moments.read(SCRIPTED)
+    mailboxes = [key for key, one in plan["channels"].items() if one["kind"] == "email"]
+    made = past(moments.at, Plan(plan["channels"], read("history.toml"), read("trickle.toml")["names"],
+                                 plan["workers"], Shifts(plan["shifts"]), hours))
+    return [one for one in made if one.at < scripted or one.via not in mailboxes]
 
 
 def _own_kinds() -> dict[str, type[Connector]]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
+from newsroom.demo.volume import ZONE
 from newsroom.hours import Hours, Target, deadline, due, next_open, open_minutes
 
-ZONE = ZoneInfo("Europe/Amsterdam")
 DAY = timedelta(days=1)
 MORNING = time(8)
 SHORT_DAY = timedelta(hours=3)  # what has happened "today" takes at least this long, when the day is that old

@@ -8,28 +8,30 @@ from datetime import datetime, timedelta
 from email.utils import parseaddr
 from typing import Any
 
-from connectors import Delivery, DeliveryKey
-from connectors.email import Email
-from newsroom import board, conversation, delivery, message, reply, sending, term, triage
+from connectors import Delivery, DeliveryKey, connectors
+from newsroom import board, chat, conversation, delivery, message, reply, sending, term, triage
 from newsroom.conversation import PRIORITIES, Conversation
 from newsroom.database import Connection
 from newsroom.demo import post
+from newsroom.demo.letter import TOPICS, Answered, Letter
 from newsroom.demo.script import Script, Step
-from newsroom.demo.stand_in import NOT_SENT
-from newsroom.demo.town import DOMAIN, Town
+from newsroom.demo.source import hand_over, new_post_id
+from newsroom.demo.town import DOMAIN, TOLD, Town
 from newsroom.intake import Intake
 from newsroom.message import Message
 from newsroom.reply import HOLD, Composed, Via
 from newsroom.triage import By
 
 HOUR = timedelta(hours=1)  # how often the clocks are looked at
+AS_THEY_CAME = ("mastodon", "webhook", "chat")  # kinds that are answered where they were asked
 
 
 @dataclass(slots=True)
 class Course:
-    """How far a conversation has come: its id, our last reply, the ids to refer to."""
+    """How far a conversation has come: its id, our last reply, the ids to refer to; the visit of who chats."""
 
     id: int = 0
+    visit: chat.Visit | None = None
     answered: Message | None = None
     references: list[str] = field(default_factory=list)
 
@@ -44,6 +46,7 @@ class Play:
         self._town = town
         self._secret = secret
         self._clock = clock
+        self._kinds = connectors()
         self._courses: dict[str, Course] = {}
         self._ticked: datetime | None = None
 
@@ -69,27 +72,50 @@ class Play:
         await STAFF[step.verb](self, script, course, row, by, step.more)
 
     async def _open(self, script: Script, course: Course) -> None:
-        key, at = self._key(), self._clock.at
+        key, at, kind = self._key(), self._clock.at, self._town.kinds[script.via]
+        if kind == "chat":
+            course.visit, _ = await chat.begin(self._connection, self._town.channels[script.via], at, "nl",
+                                               name=script.sender, email=script.extra.get("email", ""))
         if "raw" in script.extra:
             item = Delivery(DeliveryKey(key), script.extra["raw"].encode(), at, "application/json")
-        elif script.via == "form":
-            item = post.filled_in(key, self._town.form, post.given(script.sender, script.subject, script.text,
-                                                                   script.extra), at)
-        else:
+        elif kind == "web_form":
+            given = post.given(self._letter(script, course, script.text))
+            item = post.filled_in(key, self._town.form, given, at)
+        elif kind == "email":
             other = self._courses.get(script.extra.get("answers", ""))
             item = post.mail(key, script.sender, self._town.addresses[script.via], script.subject, script.text, at,
                              references=other.references if other else (), extra=script.extra)
+        else:
+            item = hand_over(kind, key, self._letter(script, course, script.text), "", at)
         course.id = await self._bring(script.via, item, course)
+
+    def _letter(self, script: Script, course: Course, text: str, answers: Answered | None = None) -> Letter:
+        """What is said over a channel that is no mailbox."""
+        name, address = parseaddr(script.sender) if "@" in script.sender else (script.sender, "")
+        by = self._town.names[script.extra["by"]] if "by" in script.extra else ""
+        return Letter(name, course.visit.address if course.visit else address, script.subject, text, answers,
+                      script.extra.get("phone", ""), by, script.extra.get("photo", ""), TOPICS.get(script.about, ""))
 
     async def _reply(self, script: Script, course: Course, step: Step) -> None:
         """The resident answers; `who` may be somebody else at the same house."""
+        kind, ours = self._town.kinds[script.via], course.answered
+        if kind in AS_THEY_CAME:
+            answered = Answered(ours.external_id, ours.at, ours.body, (), ours.public) if ours else None
+            item = hand_over(kind, self._key(), self._letter(script, course, step.more["text"], answered), "",
+                             self._clock.at)
+            await self._bring(script.via, item, course)
+            return
         via = self._town.answers_with[script.via]
-        ours = course.answered
         quoted = (ours.at, f"Gemeente Voorbeeldstad <{self._town.addresses[via]}>", ours.body) if ours else None
         item = post.mail(self._key(), step.who or script.sender, self._town.addresses[via],
                          f"Re: {script.subject}", step.more["text"], self._clock.at, references=course.references,
                          quoted=quoted, headers=step.more.get("headers"), extra=step.more)
         await self._bring(via, item, course)
+
+    async def _leave(self, script: Script, course: Course, step: Step) -> None:
+        """The visitor closes the chat."""
+        assert course.visit is not None
+        await chat.end(self._connection, course.visit, self._clock.at)
 
     async def _bounce(self, script: Script, course: Course, step: Step) -> None:
         """Our reply comes back."""
@@ -115,14 +141,21 @@ class Play:
         return row["conversation_id"]
 
     async def _answer(self, script: Script, course: Course, row: Conversation, by: By, more: Mapping) -> None:
-        via = self._town.channels[self._town.answers_with[script.via]]
-        composed = Composed(f"demo-{row.id}-{len(course.references)}", more["text"].strip(),
+        composed = Composed(f"demo-{row.id}-{row.version}", more["text"].strip(),
                             then=more.get("then", ""), reason=self._town.reasons[more.get("reason", "answered")])
+        kind = self._town.kinds[script.via]
+        if kind == "desk":
+            await reply.told(self._connection, row, by, composed, TOLD[script.via])
+            return
+        own = script.via if kind in AS_THEY_CAME and not more.get("by_mail") else self._town.answers_with[script.via]
+        kind = self._town.kinds[own]
+        can = self._kinds[kind].capabilities
         id = await reply.answer(self._connection, row, by, composed,
-                                Via(via, "live", Email.capabilities, DOMAIN, self._secret))
-        left = by.at + HOLD  # nobody took it back
+                                Via(self._town.channels[own], "live", can, DOMAIN, self._secret, kind))
+        left = by.at if can.live else by.at + HOLD  # nobody took it back
+        sent = sending.Outcome("sent", external_id=new_post_id(left, str(id)) if kind == "mastodon" else "")
         await sending.claim(self._connection, 0, left, (), 1)
-        await sending.mark(self._connection, id, sending.Outcome("sent", NOT_SENT), left)
+        await sending.mark(self._connection, id, sent, left)
         course.answered = (await message.get(self._connection, [id]))[id]
         course.references.append(course.answered.external_id)
 
@@ -159,7 +192,8 @@ class Play:
         await triage.spam(self._connection, row, by, block=True)
 
 
-RESIDENT: dict[str, Callable[..., Awaitable[None]]] = {"reply": Play._reply, "bounce": Play._bounce}
+RESIDENT: dict[str, Callable[..., Awaitable[None]]] = {"reply": Play._reply, "bounce": Play._bounce,
+                                                       "leave": Play._leave}
 STAFF: dict[str, Callable[..., Awaitable[None]]] = {
     "answer": Play._answer, "note": Play._note, "claim": Play._claim, "assign": Play._assign, "team": Play._team,
     "label": Play._label, "priority": Play._priority, "department": Play._department, "close": Play._close,

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from connectors import Delivery, DeliveryKey
 from connectors.web_form import FORM, submission
 from newsroom import answer
+from newsroom.demo.letter import ELSE, Letter
 from newsroom.form import Form
 
 ZONE = ZoneInfo("Europe/Amsterdam")
@@ -95,11 +96,12 @@ def filled_in(key: str, form: Form, given: Mapping[str, str | list[str]], at: da
     return Delivery(DeliveryKey(key), body, at, submission.CONTENT_TYPE, {"source": FORM})
 
 
-def given(sender: str, subject: str, text: str, extra: Mapping[str, Any]) -> dict[str, str]:
-    """The answers to the form that a new channel begins with."""
-    name, email = parseaddr(sender)
-    how = {"hoe": "Per e-mail", "email": email} if email else {"hoe": "Per telefoon", "telefoon": extra["phone"]}
-    return {"onderwerp": subject, "vraag": text.strip(), "naam": name or sender, **how}
+def given(letter: Letter) -> dict[str, str]:
+    """The answers to the form of the town."""
+    how = {"hoe": "Per e-mail", "email": letter.address} if letter.address else \
+        {"hoe": "Per telefoon", "telefoon": letter.phone}
+    return {"onderwerp": letter.topic or ELSE, "kort": letter.subject, "vraag": letter.text.strip(),
+            "naam": letter.name, **how}
 
 
 def photo() -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,21 +11,12 @@ from typing import Any
 
 from newsroom.database import Connection
 from newsroom.demo.doors import Doors
-from newsroom.demo.script import read
-from newsroom.demo.source import Answered, Letter
+from newsroom.demo.letter import Answered, Letter
+from newsroom.demo.words import words
 
 LOOK_SECONDS = 2.0  # how often replies are looked for
 SOONEST, LATEST = 25.0, 90.0  # seconds until somebody writes back, at speed 1
 MOST = 3  # messages of one resident in a conversation
-SHORT = 60  # characters; with less nobody feels helped
-# how often each, of a hundred; the rest leaves it at that
-USUAL = {"thanks": 50, "question": 25, "unsolved": 15}
-CURT = {"thanks": 15, "question": 30, "unsolved": 50}
-DONE = {"thanks": 30, "unsolved": 10}  # to who was told that it is over
-ASKED = {"told": 95}
-NO = re.compile(r"\b(helaas|niet mogelijk|kan niet|mag niet|geen mogelijkheid|unfortunately)\b", re.I)
-ENGLISH = re.compile(r"\b(the|you|your|please)\b", re.I)
-DUTCH = re.compile(r"\b(de|het|een|u|je|wij)\b", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +24,7 @@ class Reply:
     """A reply that went out, with what is needed to answer it."""
 
     id: int
+    reference: str
     channel_id: int
     external_id: str
     sent_at: datetime
@@ -53,39 +44,30 @@ async def answer_back(doors: Doors, pace: float) -> None:
             found = await replies(connection, since)
         for one in found:
             since = max(since, one.sent_at)
-            text = words(one, chance)
-            if text:
+            said = words(one.body, one.state, chance)
+            if said.text:
                 due = datetime.now(UTC) + timedelta(seconds=chance.uniform(SOONEST, LATEST) / pace)
-                waiting.append((due, one, text))
+                waiting.append((due, one, said))
         now = datetime.now(UTC)
-        for due, one, text in [entry for entry in waiting if entry[0] <= now]:
-            waiting.remove((due, one, text))
-            await doors.write_back(one.channel_id, letter(one, text), now)
+        for due, one, said in [entry for entry in waiting if entry[0] <= now]:
+            waiting.remove((due, one, said))
+            doors.answers[one.reference] = said.answer
+            await doors.write_back(one.channel_id, letter(one, said.text), now)
         await asyncio.sleep(LOOK_SECONDS)
 
 
 async def replies(connection: Connection, since: datetime) -> list[Reply]:
-    """What people sent after `since` to somebody who did not write too often."""
+    """What people sent after `since` to somebody who did not write too often; not to who chats, for they are there."""
     rows = await connection.fetch(
         # the replies of visitors and colleagues, never an automatic one
-        "select m.id, m.channel_id, m.external_id, m.sent_at, m.body, m.public, m.recipients, m.answers_to,"
-        " c.subject, c.state from message m join conversation c on c.id = m.conversation_id where m.direction = 'out'"
+        "select m.id, c.reference, m.channel_id, m.external_id, m.sent_at, m.body, m.public, m.recipients,"
+        " m.answers_to, c.subject, c.state from message m join conversation c on c.id = m.conversation_id"
+        " join channel on channel.id = m.channel_id and channel.kind <> 'chat' where m.direction = 'out'"
         " and m.kind = 'message' and m.send_state = 'sent' and m.sent_at > $1 and m.account_id is not null"
         " and not m.auto_reply and c.state in ('open', 'waiting', 'department', 'closed') and"
         " (select count(*) from message i where i.conversation_id = c.id and i.direction = 'in') < $2"
         " order by m.sent_at", since, MOST)
     return [Reply(**row) for row in rows]
-
-
-def words(one: Reply, chance: random.Random) -> str:
-    """What a resident says to this answer, in its tone; empty: nothing."""
-    texts = read("resident.toml")
-    ways = ASKED if "?" in one.body else CURT if len(one.body) < SHORT or NO.search(one.body) else \
-        DONE if one.state == "closed" else USUAL
-    way, = chance.choices([*ways, ""], [*ways.values(), 100 - sum(ways.values())])
-    if way and ENGLISH.search(one.body) and not DUTCH.search(one.body):
-        way = "english"
-    return chance.choice(texts[way]) if way else ""
 
 
 def letter(one: Reply, text: str) -> Letter:

@@ -27,7 +27,7 @@ from zlib import crc32
 
 from newsroom.demo.moment import Moments
 
-FILES = ("afval", "straat", "burgerzaken", "parkeren", "geld", "wijk", "overig")
+FILES = ("afval", "straat", "burgerzaken", "parkeren", "geld", "wijk", "overig", "kanalen")
 WAGGLE = 0.3  # of the time between two steps: nobody works by the clock
 CLOSED = ("closed", "earlier")
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from base64 import b64encode
 from datetime import UTC, datetime
+from hashlib import sha256
 from html import escape
 from typing import Any
 from zlib import crc32
 
 import msgspec
 
-from connectors import Author, Delivery, DeliveryKey, desk
+from connectors import Author, Delivery, DeliveryKey, chat, desk
 from connectors.mastodon import gather
 from connectors.mastodon.parse import CONTENT_TYPE, post_id
-from connectors.webhook import JSON, Event, Person
+from connectors.webhook import JSON, Event, File, Person
 from newsroom.demo import post
+from newsroom.demo.letter import Letter
 from newsroom.form import Form
 
 SERVER, DOMAIN = "social.voorbeeldstad.example", "voorbeeldstad.example"
@@ -24,31 +26,6 @@ HOME = {"server": SERVER, "domain": DOMAIN, "account": US["id"]}
 ELSEWHERE = "buurt.example"  # where residents have their account
 OFTEN_DIRECT = 5  # one in so many posts is a direct message
 APP = "Meldingen Voorbeeldstad 4.2"  # the program behind the webhook
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """Our reply that a letter answers. `references` are the ids before it, oldest first."""
-
-    external_id: str
-    at: datetime
-    text: str
-    references: tuple[str, ...] = ()
-    public: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """What somebody wrote or said. `address` is an e-mail address, or a handle for who answers on Mastodon; `phone` and
-    `by` (who wrote it down) are for what comes in at the desk."""
-
-    name: str
-    address: str
-    subject: str
-    text: str
-    answers: Answered | None = None
-    phone: str = ""
-    by: str = ""
 
 
 def hand_over(kind: str, key: str, letter: Letter, own: str, at: datetime, form: Form | None = None) -> Delivery:
@@ -63,6 +40,8 @@ def author_of(kind: str, letter: Letter) -> Author:
             return Author("mastodon", _handle(letter.address), letter.name)
         case "desk":
             return Author("phone", letter.phone, letter.name)
+        case "chat":
+            return Author(chat.PERSON, letter.address, letter.name)
     return Author("email", letter.address, letter.name)
 
 
@@ -80,8 +59,7 @@ def _mail(key: str, letter: Letter, own: str, at: datetime, form: Form | None) -
 
 def _form(key: str, letter: Letter, own: str, at: datetime, form: Form | None) -> Delivery:
     assert form is not None
-    given = post.given(f"{letter.name} <{letter.address}>", letter.subject, letter.text, {})
-    return post.filled_in(key, form, given, at)
+    return post.filled_in(key, form, post.given(letter), at)
 
 
 def _toot(key: str, letter: Letter, own: str, at: datetime, form: Form | None) -> Delivery:
@@ -107,8 +85,9 @@ def _toot(key: str, letter: Letter, own: str, at: datetime, form: Form | None) -
 
 def _event(key: str, letter: Letter, own: str, at: datetime, form: Form | None) -> Delivery:
     """What the app for reports posts to our entrance."""
+    files = [File(letter.photo, b64encode(post.photo()).decode(), "image/png")] if letter.photo else []
     event = Event(id=key, at=at, author=Person("email", letter.address, letter.name), subject=letter.subject,
-                  text=letter.text, fields={"App": APP},
+                  text=letter.text, fields={"App": APP}, files=files,
                   answers_to=[letter.answers.external_id] if letter.answers else [])
     return Delivery(DeliveryKey(key), msgspec.json.encode(event), at, JSON)
 
@@ -119,7 +98,15 @@ def _note(key: str, letter: Letter, own: str, at: datetime, form: Form | None) -
     return Delivery(DeliveryKey(key), desk.body(entry), at, desk.CONTENT_TYPE)
 
 
-SOURCES = {"email": _mail, "web_form": _form, "mastodon": _toot, "webhook": _event, "desk": _note}
+def _line(key: str, letter: Letter, own: str, at: datetime, form: Form | None) -> Delivery:
+    """One line of a visitor, as our own panel sends it."""
+    line = sha256(key.encode()).hexdigest()[:16]
+    about = {"name": letter.name, "language": "nl", "page": f"https://www.{DOMAIN}/contact"}
+    return Delivery(chat.key(letter.address, line), chat.body(letter.address, line, letter.text), at, chat.CONTENT_TYPE,
+                    {name: value for name, value in about.items() if value})
+
+
+SOURCES = {"email": _mail, "web_form": _form, "mastodon": _toot, "webhook": _event, "desk": _note, "chat": _line}
 
 
 def _number(at: datetime, key: str) -> str:

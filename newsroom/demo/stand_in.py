@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from connectors import Capabilities, Connector, Delivery, ExternalId, Outgoing, Sent, Step, Verifier, connectors
 from newsroom.demo.source import new_post_id
 
-NOT_SENT = "Demo: dit bericht is niet echt verstuurd."
 AT_HOME = ("web_form", "desk", "chat")  # these reach nobody outside the house, and stay as they are
 FACTS = ("name", "title", "Settings", "capabilities", "hostile_input")
 
@@ -32,7 +31,7 @@ class StandIn:
 
     async def send(self, outgoing: Outgoing) -> Sent:
         id = ExternalId(new_post_id()) if self.name == "mastodon" else outgoing.external_id
-        return Sent(id, datetime.now(UTC), (NOT_SENT,))
+        return Sent(id, datetime.now(UTC))
 
     async def close(self) -> None:
         pass

@@ -5,18 +5,32 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from newsroom import account, form, password, setting
+from newsroom import absence, account, form, password, setting
+from newsroom.change import By
 from newsroom.conversation import NORMAL, URGENT
 from newsroom.database import Connection
 from newsroom.demo.script import read
+from newsroom.demo.volume import ZONE
 from newsroom.form import Form
 
 DOMAIN = "voorbeeldstad.example"
+TOLD = {"phone": "called", "counter": "spoken", "post": "letter"}  # how an answer is given at the desk
 MARK = "demo"  # the setting that says that nothing here is real
+AT_WORK = timedelta(weeks=9)  # as long everything has been there when the demo begins
 PASSWORD = "demo_password"  # the setting with the password that everybody here has; its page shows it
+
+# the form that everybody begins with, with the subjects of the town and a title for the board
+FORM = replace(form.QUESTION, fields=(
+    replace(form.QUESTION.fields[0], role="", options=(
+        "Afval en straat | Waste and streets", "Paspoort en rijbewijs | Passport and driving licence",
+        "Verhuizen | Moving house", "Parkeren | Parking", "Belastingen | Taxes",
+        "Werk, geld en zorg | Work, money and care", "Iets anders | Something else")),
+    form.Field("kort", "Uw vraag in een paar woorden | Your question in a few words", "text", step=2, required=True,
+               role="subject"),
+    *form.QUESTION.fields[1:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +53,18 @@ class Town:
 async def build(connection: Connection, at: datetime) -> Town:
     """Make it, in an empty database."""
     plan = read("town.toml")
-    # one calendar for everybody
-    hours = await connection.fetchval("insert into hours (name, blocks) values ($1, $2) returning id",
-                                      plan["hours"]["name"], plan["hours"]["blocks"])
+    # one calendar for everybody, and one without an end
+    hours = {key: await connection.fetchval("insert into hours (name, blocks, always) values ($1, $2, $3) returning id",
+                                            one["name"], one.get("blocks", []), one.get("always", False))
+             for key, one in plan["hours"].items()}
     # the teams; of a restricted one only members see the conversations
     teams = {key: await connection.fetchval("insert into team (name, restricted, hours_id) values ($1, $2, $3)"
-                                            " returning id", one["name"], one.get("restricted", False), hours)
+                                            " returning id", one["name"], one.get("restricted", False), hours["office"])
              for key, one in plan["teams"].items()}
     known = f"voorbeeld-{secrets.token_hex(4)}"
     hashed = await password.hash(known)
     people = {key: await _person(connection, one, teams, hashed, at) for key, one in plan["people"].items()}
-    channels = {key: await _channel(connection, one, plan, teams, hours, at)
+    channels = {key: await _channel(connection, one, plan, teams, hours, at - AT_WORK)
                 for key, one in plan["channels"].items()}
     # labels, and topics, which are drawn in purple
     labels = {name: await connection.fetchval("insert into label (name, topic) values ($1, $2) returning id",
@@ -60,7 +75,7 @@ async def build(connection: Connection, at: datetime) -> Town:
     reasons = {key: await connection.fetchval("insert into close_reason (name_nl, name_en, outcome)"
                                               " values ($1, $2, $3) returning id", *one.values())
                for key, one in plan["reasons"].items()}
-    made = await form.save(connection, replace(form.QUESTION, channel_id=channels["form"]))
+    made = await form.save(connection, replace(FORM, channel_id=channels["form"]))
     await setting.write(connection, MARK, True)
     await setting.write(connection, PASSWORD, known)
     addresses = {key: one.get("address", "") for key, one in plan["channels"].items()}
@@ -86,11 +101,15 @@ async def _person(connection: Connection, one: Mapping[str, Any], teams: Mapping
     await connection.execute("update account set roles = $2 where id = $1", id, one["roles"])
     await connection.executemany("insert into account_team (account_id, team_id) values ($1, $2)",
                                  [(id, teams[team]) for team in one["teams"]])
+    if "away" in one:
+        since, more = one["away"]
+        today = at.astimezone(ZONE).date()
+        await absence.away(connection, id, today - timedelta(days=since), today + timedelta(days=more), By(id, at))
     return id
 
 
 async def _channel(connection: Connection, one: Mapping[str, Any], plan: Mapping[str, Any], teams: Mapping[str, int],
-                   hours: int, at: datetime) -> int:
+                   hours: Mapping[str, int], since: datetime) -> int:
     mailbox = one["kind"] == "email"
     settings = dict(one.get("settings", {}))
     if mailbox:
@@ -99,13 +118,14 @@ async def _channel(connection: Connection, one: Mapping[str, Any], plan: Mapping
     elif "answers_with" in one:
         settings["reply_channel"] = plan["channels"][one["answers_with"]]["name"]
     style = {f"signature_{part}": text.strip() for part, text in plan["signature"].items()} if mailbox else {}
-    # it works from the first moment
+    # it works since long
     id = await connection.fetchval(
         "insert into channel (kind, name, address, team_id, hours_id, settings, house_style, health, health_since)"
         " values ($1, $2, $3, $4, $5, $6, $7, 'ok', $8) returning id",
-        one["kind"], one["name"], one.get("address", ""), teams[one["team"]], hours, settings, style, at)
+        one["kind"], one["name"], one.get("address", ""), teams[one["team"]], hours[one.get("opening", "office")],
+        settings, style, since)
     await connection.executemany(
         # the norm for a first answer
         "insert into target (channel_id, priority, amount, unit) values ($1, $2, $3, $4)",
-        [(id, NORMAL, one["target"], "working_days"), (id, URGENT, one["urgent_minutes"], "minutes")])
+        [(id, NORMAL, one["target"], one.get("unit", "working_days")), (id, URGENT, one["urgent_minutes"], "minutes")])
     return id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Protocol
 
 from aiohttp import web
@@ -21,9 +22,12 @@ CSP = {"form-action": "'self' http://localhost:* http://127.0.0.1:*"}
 
 
 class Running(Protocol):
-    """The demo while it runs: its peaks by key with their titles, those under way, and how one begins."""
+    """The demo while it runs: its peaks by key with their titles, those under way, how one begins, and who is at work
+    until when, by name."""
 
     peaks: Mapping[str, str]
+
+    def at_work(self, at: datetime) -> Mapping[str, datetime]: ...
 
     @property
     def under_way(self) -> tuple[str, ...]: ...
@@ -52,9 +56,11 @@ class DemoPage:
             people = [one for one in await account.everyone(connection) if one.disabled_at is None]
             chats = [one for one in await channel.every(connection) if one.kind == "chat"]
             forms = [one for one in await form.every(connection) if one.published]
-        peaks, under_way = (self._running.peaks, self._running.under_way) if self._running else ({}, ())
-        return page(request, "demo.html", people=people, forms=forms, chats=chats, peaks=peaks, under_way=under_way,
-                    password=self._password, second=_second(request) is not None)
+        running = self._running
+        return page(request, "demo.html", people=people, forms=forms, chats=chats,
+                    peaks=running.peaks if running else {}, under_way=running.under_way if running else (),
+                    at_work=running.at_work(now(request)) if running else {}, password=self._password,
+                    second=_second(request) is not None)
 
     async def become(self, request: web.Request) -> web.StreamResponse:
         """Look as somebody else: here, or in a second window that the browser keeps apart from this one."""

@@ -16,6 +16,7 @@ from newsroom.web.render import Render
 
 ICONS = {"email": "mail", "web_form": "form", "chat": "chat", "mastodon": "mast", "whatsapp": "wa", "facebook": "fb",
          "instagram": "ig", "desk": "pen"}
+OTHER_ICON = "plug"  # of any other system
 WARN = ("mastodon",)  # where a subject is a content warning
 EVENT_ICONS = {"claimed": "me", "assigned": "me", "team_changed": "people", "moved": "swap", "closed": "check",
                "reopened": "redo", "department_asked": "swap", "late": "alert", "almost_late": "clock",
@@ -41,7 +42,7 @@ class Fragments:
         kind, channel = names.channels.get(row.channel_id, ("", ""))
         reason = names.reasons.get(row.close_reason_id or 0)
         return self._render.text(
-            "board/card.html", speech, row=row, channel=channel, kind_icon=ICONS.get(kind, "chat"),
+            "board/card.html", speech, row=row, channel=channel, kind_icon=ICONS.get(kind, OTHER_ICON),
             assignee=names.accounts.get(row.assignee_id or 0), reason=named(reason, speech),
             asker=names.accounts.get(row.request or 0),
             labels=[names.labels[id] for id in row.labels if id in names.labels],

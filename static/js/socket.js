@@ -66,7 +66,7 @@ export class Live {
     } else if (frame.t === "pr") {
       this.on.presence(frame);
     } else if (frame.t === "visit") {
-      this.on.visits(frame.e);
+      this.on.visits?.(frame.e); // pages without cards hear of it too
     } else if (frame.t === "db") {
       this.database = frame.ok;
     } else if (frame.t === "reset") {

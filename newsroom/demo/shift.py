@@ -1,0 +1,37 @@
+"""Who works when in Voorbeeldstad: the shifts of content/town.toml, by weekday and by the clock of the town."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from newsroom.demo.volume import ZONE
+
+
+@dataclass(frozen=True, slots=True)
+class Shifts:
+    """`plan` are the shifts by name: `from` and `until` in hours of the day, past 24 the next morning, and by person
+    the weekdays (0 is Monday) on which one begins."""
+
+    plan: Mapping[str, Mapping[str, Any]]
+
+    def until(self, at: datetime) -> dict[str, datetime]:
+        """Who is at work, with the moment until which."""
+        found: dict[str, datetime] = {}
+        for one in self.plan.values():
+            for back in (0, 1):  # one that began yesterday may not be over
+                day = at.astimezone(ZONE).date() - timedelta(days=back)
+                midnight = datetime.combine(day, time(), ZONE)
+                start, end = (midnight + timedelta(hours=one[part]) for part in ("from", "until"))
+                if start <= at < end:
+                    for person, weekdays in one["days"].items():
+                        if day.weekday() in weekdays:
+                            found[person] = max(end, found.get(person, end))
+        return found
+
+    def of(self, at: datetime, people: Iterable[str]) -> list[str]:
+        """Those of `people` who are at work."""
+        there = self.until(at)
+        return [person for person in people if person in there]
