@@ -82,7 +82,8 @@ class File(msgspec.Struct, forbid_unknown_fields=True):
 
 class Event(msgspec.Struct, forbid_unknown_fields=True):
     """What the other system posts. `id` is the message's own; without one it is the `webhook-id`. An `edit` has the
-    whole message again, a `deletion` its id. Strange keys are a mistake, so nothing is lost."""
+    whole message again, with the moment of the change; a `deletion` its id. Strange keys are a mistake, so nothing is
+    lost."""
 
     type: Literal["message", "edit", "deletion"] = "message"
     id: str = ""

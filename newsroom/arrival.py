@@ -29,7 +29,7 @@ async def arrive(connection: Connection, pairs: Sequence[tuple[Stored, Sequence[
                  at: datetime) -> dict[int, str]:
     """Write what was read. The same delivery again, in any order, from any worker, changes nothing more.
 
-    Returns why deliveries made no message of their own: {delivery id: `again`, `own`, `copy` or `removed`}.
+    Returns why deliveries made no message of their own: {delivery id: one of `delivery.ELSEWHERE`, or empty}.
     """
     arrivals = [_arrival(stored, number, item, house) for stored, items in pairs for number, item in enumerate(items)]
     await _lock_parties(connection, arrivals)
@@ -40,11 +40,11 @@ async def arrive(connection: Connection, pairs: Sequence[tuple[Stored, Sequence[
     if theirs:
         await write(connection, theirs, await place(connection, theirs, house, at), house, at)
         gone = await revision.withdraw_early(connection, theirs, at)
-    gone |= await revision.revise(connection, changes, at)
+    gone |= await revision.revise(connection, changes, house, at)
     why = {arrival.stored.id: "again" for arrival in arrivals}
     why |= {arrival.stored.id: "own" for arrival in fresh}
     why |= {arrival.stored.id: "copy" if arrival.copy else "" for arrival in theirs}
-    why |= {arrival.stored.id: "" for arrival in changes}
+    why |= {arrival.stored.id: "change" for arrival in changes}
     await _share(connection, [one for one in arrivals if why[one.stored.id] == "again" and one.incoming.identity])
     return why | gone | await _removed(connection, [one for one in arrivals if why[one.stored.id] in ("again", "copy")])
 
@@ -58,9 +58,10 @@ def _arrival(stored: Stored, number: int, item: Incoming, house: Configuration) 
 
 
 async def _lock_parties(connection: Connection, arrivals: Sequence[Arrival]) -> None:
-    """Whoever could meet in a thread is handled by one worker at a time, and so are the copies of a message that
-    names nobody; sorted, so that none wait in a ring."""
+    """Whoever could meet in a thread is handled by one worker at a time, and so are a message and its changes, and the
+    copies of a message that names nobody; sorted, so that none wait in a ring."""
     names = {key[2] for arrival in arrivals for key in arrival.keys}
+    names |= {f"{arrival.stored.channel_id} {arrival.incoming.external_id}" for arrival in arrivals}
     names |= {name for arrival in arrivals if not arrival.keys
               for name in (arrival.incoming.identity, arrival.incoming.copy_of) if name}
     hashes = sorted({zlib.crc32(name.encode()) - 2**31 for name in names})

@@ -22,6 +22,8 @@ REFERENCE_LENGTH = 10  # fits Open Klant's referentienummer
 PAIRS = tuple(one + other for one in LETTERS for other in LETTERS)
 BATCH = 500  # deliveries in one commit
 CLAIM_BYTES = 20_000_000  # of raw deliveries read in one transaction
+# why a delivery made no message of its own although it was read; every other problem says why it could not be
+ELSEWHERE = ("again", "own", "copy", "change", "removed")
 BAD_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError,
            ValueError)  # the fault of one delivery, not of the database
 
@@ -241,7 +243,8 @@ async def look(connection: Connection, channel_id: int, reference: str) -> Progr
                                     " where channel_id = $1 and reference = $2", channel_id, reference)
     if row is None:
         return None
-    state = "unreadable" if row["problem"] else "read" if row["state"] == "done" else "received"
+    problem = row["problem"] not in ("", *ELSEWHERE)
+    state = "unreadable" if problem else "read" if row["state"] == "done" else "received"
     return Progress(row["reference"], row["received_at"], state)
 
 

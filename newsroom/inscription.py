@@ -15,6 +15,8 @@ from newsroom.event import Draft, record
 from newsroom.message import Message
 from newsroom.placement import Arrival, Configuration, Key, Placement, called, resident
 
+SPOKEN = (Kind.MESSAGE, Kind.EDIT)  # an edit is the message, when that did not come
+
 
 async def write(connection: Connection, arrivals: Sequence[Arrival], placement: Placement, house: Configuration,
                 at: datetime) -> None:
@@ -63,6 +65,20 @@ async def mend(connection: Connection, arrival: Arrival, identity: str | None, h
     await search.index_again(connection, arrival.message_id)
 
 
+async def newest_words(connection: Connection, conversation_id: int) -> str:
+    """The excerpt of a conversation, as its messages are now."""
+    return excerpt((await _sums(connection, [conversation_id]))[conversation_id]["text"] or "")
+
+
+async def settle_again(connection: Connection, row: Conversation, house: Configuration, at: datetime) -> Conversation:
+    """The row of a conversation of which a message turned out to be older. What somebody made of it here stands."""
+    sums = (await _sums(connection, [row.id]))[row.id]
+    if row.touched:
+        return replace(row, created_at=min(row.created_at, sums["first_at"]))
+    row = replace(_summed(row, sums, house), created_at=sums["first_at"])
+    return house.terms.apply(_elsewhere(row, sums), at)
+
+
 async def give_keys(connection: Connection, owners: Sequence[tuple[Key, int]]) -> None:
     """Point keys at conversations; a key that pointed at an older one now points here."""
     unique = sorted({key: id for key, id in owners}.items())
@@ -98,7 +114,7 @@ def _message(arrival: Arrival) -> Message:
         recipients=message.recipients_of(item.to, item.cc, (), item.reply_to), public=item.public,
         subject=item.subject, body=item.text, quoted=item.quoted, html=item.html, details=list(map(list, item.details)),
         auto_reply=item.auto_reply, problems=list(item.problems), answers_to=list(item.answers_to),
-        source_url=item.source_url)
+        source_url=item.source_url, edited_at=item.at if item.kind == Kind.EDIT else None)
 
 
 def _files(arrivals: Sequence[Arrival]) -> list[tuple[int, int, Attachment]]:
@@ -207,13 +223,11 @@ def _after(placement: Placement, id: int, sums: Any, bounced: dict[int, int], be
     items = [arrival.incoming for arrival in placement.items.get(id, []) if not arrival.copy]
     if any({"unreadable", "too-large"} & set(item.problems) for item in items):
         row = replace(row, problem="unreadable")
-    spoke = any(item.direction == "in" and item.kind == Kind.MESSAGE and not item.auto_reply for item in items)
+    spoke = any(item.direction == "in" and item.kind in SPOKEN and not item.auto_reply for item in items)
     if before is not None and (spoke or id in bounced):
         row = triage.reopened(row) if row.state == "closed" else row
         row = replace(row, state="open" if row.assignee_id else "new") if row.state == "waiting" else row
-    if row.state in ("new", "waiting") and not row.touched and sums is not None:
-        # a colleague answered from another program
-        row = replace(row, state="waiting" if sums["answered"] and not sums["waiting_since"] else "new")
+    row = _elsewhere(row, sums) if sums is not None else row
     if id in bounced:
         row = replace(row, problem="bounced")
     if before is None and row.close_reason_id is not None:  # answered when it was entered
@@ -228,9 +242,16 @@ def _summed(row: Conversation, sums: Any, house: Configuration) -> Conversation:
         row = replace(row, channel_id=sums["channel_id"], team_id=team if row.team_id == old else row.team_id)
     return replace(row, created_at=min(row.created_at, sums["first_at"]), last_at=sums["last_at"],
                    last_message_id=sums["last_id"], excerpt=excerpt(sums["text"] or ""),
-                   author=row.author or sums["author"] or "",
+                   author=row.author if row.touched and row.author else (sums["author"] or row.author)[:200],
                    subject=row.subject or (sums["subject"] or "")[:500], unread=sums["unread"],
                    waiting_since=sums["waiting_since"] if live or sums["waiting_since"] else None)
+
+
+def _elsewhere(row: Conversation, sums: Any) -> Conversation:
+    """Waiting for the resident when a colleague answered from another program, unless somebody here works on it."""
+    if row.state not in ("new", "waiting") or row.touched:
+        return row
+    return replace(row, state="waiting" if sums["answered"] and not sums["waiting_since"] else "new")
 
 
 async def _sums(connection: Connection, ids: Sequence[int]) -> dict[int, Any]:
@@ -248,8 +269,9 @@ def _sum(row: Message) -> dict[str, Any]:
     words = row.body or " · ".join(value for _, value in row.details)
     return {"conversation_id": row.conversation_id, "first_at": row.at, "last_at": row.at, "last_id": row.id,
             "text": words[:640] if heard else None, "channel_id": row.channel_id,
-            "author": row.author_name if heard else None, "subject": row.subject or None,
-            "waiting_since": row.at if waits else None, "unread": int(heard), "answered": row.direction == "out"}
+            "author": called(Author(row.author_kind, row.author_address, row.author_name)) if heard else None,
+            "subject": row.subject or None, "waiting_since": row.at if waits else None,
+            "unread": int(heard), "answered": row.direction == "out"}
 
 
 # first and last, the newest words of the resident, and what is not answered yet: what came in after a reply of ours
@@ -260,10 +282,11 @@ select m.conversation_id, min(m.at) as first_at, max(m.at) as last_at,
   (array_agg(m.id order by m.at desc, m.external_id desc, m.id desc))[1] as last_id,
   (array_agg(left(case when m.body <> '' or m.details = '[]' then m.body
       else (select string_agg(d->>1, ' · ') from jsonb_array_elements(m.details) d) end, 640)
-    order by m.kind = 'bounce', m.at desc, m.external_id desc) filter (where m.direction = 'in'))[1] as text,
+    order by m.kind = 'bounce', m.at desc, m.external_id desc)
+    filter (where m.direction = 'in' and m.removed_at is null))[1] as text,
   (array_agg(m.channel_id order by m.at, m.external_id))[1] as channel_id,
-  (array_agg(m.author_name order by m.kind = 'bounce', m.at, m.external_id)
-    filter (where m.direction = 'in'))[1] as author,
+  (array_agg(case when m.author_name = '' and m.author_kind <> 'chat' then m.author_address else m.author_name end
+    order by m.kind = 'bounce', m.at, m.external_id) filter (where m.direction = 'in'))[1] as author,
   (array_agg(m.subject order by m.at, m.external_id) filter (where m.subject <> ''))[1] as subject,
   min(m.at) filter (where m.direction = 'in' and not m.auto_reply and m.kind <> 'bounce'
     and m.at > coalesce(a.elsewhere, '-infinity') and m.id > coalesce(a.here, 0)

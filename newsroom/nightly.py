@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import structlog
 
-from newsroom import access, audit, board, limit, link, session
+from newsroom import access, audit, board, delivery, limit, link, session
 from newsroom.database import Connection, Database
 
 HOUR = time(3, 0)  # nobody works, backups are made later
@@ -35,7 +35,8 @@ async def find(connection: Connection, at: datetime) -> list[Lost]:
     hour, day = at - timedelta(hours=1), at - timedelta(days=1)
     found = [Lost(kind, [row["id"] for row in await connection.fetch(query, *arguments, MOST)])
              for kind, query, arguments in (
-                 ("delivery_without_message", WITHOUT_MESSAGE, ()), ("delivery_unread", UNREAD, (hour,)),
+                 ("delivery_without_message", WITHOUT_MESSAGE, (delivery.ELSEWHERE,)),
+                 ("delivery_unread", UNREAD, (hour,)),
                  ("closed_without_reason", WITHOUT_REASON, ()), ("joined_to_nothing", TO_NOTHING, ()),
                  ("reply_undecided", UNDECIDED, (day,)), ("seen_by_nobody", BY_NOBODY, (READERS,)),
                  ("source_has_more", SOURCE_HAS_MORE, ()))]
@@ -95,11 +96,11 @@ def next_night(now: datetime) -> datetime:
 
 # channels whose source holds what we could not fetch; see reconcile.py
 SOURCE_HAS_MORE = "select distinct channel_id::text as id from reconciliation where missing > 0 order by 1 limit $1"
-# read, and yet nowhere: not a message, not a copy, not seen before, not our own reply
-WITHOUT_MESSAGE = ("select d.reference as id from delivery d where d.state = 'done' and d.problem not in"
-                   " ('again', 'own', 'copy') and not exists (select from message m where m.delivery_id = d.id)"
+# read, and yet nowhere: not a message, nor known to stand elsewhere
+WITHOUT_MESSAGE = ("select d.reference as id from delivery d where d.state = 'done' and d.problem <> all($1::text[])"
+                   " and not exists (select from message m where m.delivery_id = d.id)"
                    " and not exists (select from message m where m.channel_id = d.channel_id and m.identity is not null"
-                   " and m.identity like '%|' || encode(d.sha256, 'hex')) order by d.id limit $1")
+                   " and m.identity like '%|' || encode(d.sha256, 'hex')) order by d.id limit $2")
 # waiting to be read for over an hour
 UNREAD = ("select reference as id from delivery where state in ('new', 'slow') and received_at < $1"
           " order by id limit $2")

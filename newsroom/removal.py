@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from newsroom.conversation import EXCERPT, Conversation, change
+from newsroom.conversation import Conversation, change
 from newsroom.database import Connection
 from newsroom.event import Draft
+from newsroom.inscription import newest_words
 from newsroom.triage import By, Wrong
 
 
@@ -29,7 +30,7 @@ async def remove(connection: Connection, row: Conversation, by: By, message_id: 
         raise Wrong("wrong.remove_own")
     await wipe(connection, message_id, old["delivery_id"], by.at, reason.strip()[:500])
     after = replace(row, subject=await subject(connection, row, old["subject"]), version=row.version + 1,
-                    excerpt=await excerpt(connection, row.id))
+                    excerpt=await newest_words(connection, row.id))
     await change(connection, row, after, Draft("message_removed", by.at, message_id=message_id, actor_id=by.actor,
                                                key=by.key))
     return after
@@ -40,7 +41,8 @@ async def wipe(connection: Connection, message_id: int, delivery_id: int, at: da
     # the text goes, the fact stays
     await connection.execute(
         "update message set body = '', quoted = '', html = '', subject = '', details = '[]', source_url = '',"
-        " earlier = '[]', problems = '{}', removed_at = $2, removed_reason = $3 where id = $1", message_id, at, reason)
+        " earlier = '[]', edited_at = null, problems = '{}', removed_at = $2, removed_reason = $3 where id = $1",
+        message_id, at, reason)
     await connection.execute("delete from message_text where message_id = $1", message_id)
     await remove_files(connection, message_id)
     # the bytes as they came, in each mailbox that got them; reading them again gives nothing
@@ -65,12 +67,3 @@ async def subject(connection: Connection, row: Conversation, gone: str) -> str:
     found = await connection.fetchval("select subject from message where conversation_id = $1 and subject <> ''"
                                       " and direction = 'in' order by at, external_id limit 1", row.id)
     return (found or "")[:500]
-
-
-async def excerpt(connection: Connection, conversation_id: int) -> str:
-    """The card's words."""
-    # the resident's newest words that are left
-    found = await connection.fetchval("select left(body, 640) from message where conversation_id = $1"
-                                      " and direction = 'in' and body <> '' order by at desc, external_id desc limit 1",
-                                      conversation_id)
-    return " ".join((found or "").split())[:EXCERPT]

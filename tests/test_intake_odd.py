@@ -38,6 +38,24 @@ async def test_what_cannot_be_read_is_a_card_with_its_original(db):
         assert await delivery.original(connection, receipts[0].id, 0, 100) == b"\xff not json"
 
 
+async def test_what_the_source_may_know_of_a_delivery_stays_when_it_is_read_again(db):
+    channel = await add_channel(db)
+    one = mail("m1", identity="one")
+    receipts = await receive(db, channel, paper("1", one), paper("2", one), paper("3", one | {"kind": "edit", "at": 1}),
+                             paper("4", raw=b"\xff not json"))
+
+    async def states() -> list[str]:
+        async with db.connection() as connection:
+            return [(await delivery.look(connection, channel, one.reference)).state for one in receipts]
+
+    assert ["read", "read", "read", "unreadable"] == await states()
+    async with db.transaction() as connection:
+        await delivery.replay(connection, [one.id for one in receipts])
+    assert ["received"] * 3 == (await states())[:3]
+    await make_intake(db).drain()
+    assert ["read", "read", "read", "unreadable"] == await states()
+
+
 async def test_text_that_the_database_refuses_is_cleaned_or_shown(db):
     channel = await add_channel(db)
     await receive(db, channel, paper("1", mail("m1", subject="nul \x00 en half \ud800", text="\x00")))

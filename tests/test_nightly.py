@@ -22,7 +22,9 @@ async def test_a_house_in_order_has_nothing_to_report(db):
     one, two = await add_channel(db), await add_channel(db, "Twee", "twee@voorbeeldstad.example")
     both = mail("m3", copy_of="m3|body", to=[US, "twee@voorbeeldstad.example"])
     await receive(db, one, paper("1", mail("m1", identity="m1|x")), paper("2", mail("m1", identity="m1|x")),
-                  paper("3", raw=b"nonsense"), paper("4", mail("m4"), history="1"), paper("5", both))
+                  paper("3", raw=b"nonsense"), paper("4", mail("m4"), history="1"), paper("5", both),
+                  paper("6", mail("m1", kind="edit", at=1)), paper("7", mail("m1", kind="deletion", at=2)),
+                  paper("8", mail("m1", kind="edit", at=3)), paper("9", mail("never", kind="deletion")))
     await receive(db, two, paper("5", both))
     assert await found(db) == {}
 
