@@ -26,7 +26,7 @@ SERVER = pytest.StashKey[TestServer]()
 ADDRESS = pytest.StashKey[str]()
 MISSING = "Missing part: "
 
-pytest.register_assert_rewrite("connectors.contract")  # so that a broken promise shows its values
+pytest.register_assert_rewrite("connectors.contract", "tests.sources")  # so that a broken promise shows its values
 language.strict = True  # a missing text fails instead of showing its key
 
 

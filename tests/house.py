@@ -92,8 +92,9 @@ async def bring(db: Database, channel_id: int, *items: Delivery) -> list[deliver
         return await delivery.store(connection, [(channel_id, item) for item in items])
 
 
-def make_intake(db: Database) -> Intake:
-    return Intake(db, {"paper": Paper}, Parsers(1), SECRET, lambda: None)  # type: ignore[dict-item]
+def make_intake(db: Database, kinds: dict[str, Any] | None = None, parsers: Parsers | None = None) -> Intake:
+    """A worker that reads paper, or channels of these kinds."""
+    return Intake(db, kinds or {"paper": Paper}, parsers or Parsers(1), SECRET, lambda: None)
 
 
 async def receive(db: Database, channel_id: int, *items: Delivery) -> list[delivery.Receipt]:

@@ -1,4 +1,4 @@
-"""A worker killed with -9 at random moments loses nothing and doubles nothing."""
+"""A worker killed with -9 at random moments loses nothing and doubles nothing, whatever connector it came in by."""
 
 from __future__ import annotations
 
@@ -6,62 +6,82 @@ import asyncio
 import os
 import random
 import signal
-import sys
 
 import pytest
 
-from newsroom import board
-from tests.house import add_channel, bring, paper
-
-WORKER = """
-import asyncio, sys
-from newsroom.database import connect
-from tests.house import make_intake
-
-async def main():
-    db = await connect(sys.argv[1], 3)
-    intake = make_intake(db)
-    print("ready", flush=True)
-    while True:
-        await intake.step(slow=False, limit=int(sys.argv[2]))
-
-asyncio.run(main())
-"""
+from connectors import connectors, outbound
+from newsroom import delivery
+from tests import sources
+from tests.house import add_account, bring, make_intake
+from tests.nursery import nursery, reading, sending
+from tests.remotes import REMOTES, Remote
+from tests.test_outbox import Desk
 
 
-async def start(url: str, limit: str) -> asyncio.subprocess.Process:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", WORKER, url, limit, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL)
-    assert await process.stdout.readline() == b"ready\n"
-    return process
+@pytest.fixture(scope="module")
+async def workers():
+    async with nursery() as made:
+        yield made
 
 
-@pytest.mark.parametrize("total", [300, pytest.param(5000, marks=pytest.mark.slow)])
-async def test_kill_nine_of_the_worker_at_random_moments(db, database, total):
-    channel, dice = await add_channel(db), random.Random(total)
-    for first in range(0, total, 500):
-        await bring(db, channel, *(paper(f"k{n}", {
-            "id": f"m{n}", "from": f"p{n % 97}@post.example", "at": n,
-            "answers": [f"m{n - 97}"] if n % 3 and n >= 97 else []}) for n in range(first, min(first + 500, total))))
-    kills = 0
+@pytest.mark.parametrize(("rounds", "children"), [(12, False), pytest.param(650, True, marks=pytest.mark.slow)])
+async def test_kill_nine_of_the_worker_at_random_moments(db, database, workers, rounds, children):
+    dice = random.Random(rounds)
+    stream, kills = sources.mixed(dice, await sources.add_channels(db), rounds, rounds // 10), 0
+    async with db.transaction() as connection:
+        await delivery.store(connection, stream.deliveries)
+    total = await waiting(db)
     async with asyncio.timeout(60 + total / 10):  # far more than it needs: other tests run beside it
-        while await waiting(db):
-            worker = await start(database.url, str(dice.randint(5, 60)))
-            before = await waiting(db)
-            while await waiting(db) > max(0, before - dice.randint(1, total // 8)):
+        while left := await waiting(db):
+            pid = await workers.bear(reading, database.url, dice.randint(1, total // 12), children)
+            wanted = max(0, left - dice.randint(1, total // 12))
+            while await waiting(db) > wanted:
                 await asyncio.sleep(0)
-            os.kill(worker.pid, signal.SIGKILL)
-            await worker.wait()
+            await asyncio.sleep(dice.random() / 50)  # somewhere in the next batch
+            os.kill(pid, signal.SIGKILL)
             kills += 1
     assert kills >= 5
-    async with db.connection() as connection:
-        found = await connection.fetch("select external_id from message order by id")
-        assert len(found) == len({row["external_id"] for row in found}) == total
-        assert await connection.fetchval("select count(*) from event where kind = 'received'") == total
-    async with db.snapshot() as connection:
-        assert await board.recount(connection) == []
+    await sources.check(db, stream)
 
 
 async def waiting(db) -> int:
     async with db.connection() as connection:
         return await connection.fetchval("select count(*) from delivery where state <> 'done'")
+
+
+@pytest.fixture
+def inside():
+    outbound.permit(["127.0.0.0/8"])
+    yield
+    outbound.permit([])
+
+
+@pytest.mark.parametrize("family", [
+    name if name != "mastodon" else pytest.param(name, marks=[pytest.mark.mastodon, pytest.mark.slow])
+    for name in REMOTES])
+async def test_kill_nine_between_sending_and_marking_sends_nothing_twice(db, database, workers, inside, family):
+    """What the channel would know again is tried again; else a person decides."""
+    async with REMOTES[family]() as remote:
+        desk = await asked(db, family, remote)
+        id = await desk.answer()
+        pid = await workers.bear(sending, database.url, remote.kind, remote.settings)
+        assert f"sent {pid}" == (await workers.line()).strip()
+        taken = await remote.taken(db)
+        os.kill(pid, signal.SIGKILL)
+        other = desk.outbox()
+        async with asyncio.timeout(20):
+            while not await other.recover():  # until the server notices that it is gone
+                await asyncio.sleep(0.01)
+        assert await other.step() == remote.once
+        row = await desk.row(id)
+        assert ("sent" if remote.once else "unknown", 1) == (row.send_state, await remote.taken(db))
+        assert taken == (remote.kind != "chat")  # which shows it once it is marked
+        await desk.platform.close()
+
+
+async def asked(db, family: str, remote: Remote) -> Desk:
+    """A question over this channel, and somebody to answer it over the channel that sends for it."""
+    channels, sanne = await sources.add_channels(db), await add_account(db, "Sanne", "webcare")
+    receipt, = await bring(db, channels[family], remote.question)
+    await make_intake(db, sources.here()).drain()
+    return Desk(db, channels[remote.kind], receipt.reference, sanne, connectors()[remote.kind](remote.settings))
