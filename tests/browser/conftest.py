@@ -33,8 +33,10 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def place(database, data: Path) -> AsyncIterator[Town]:
-    async with town(database, data) as made:
+async def place(request, database, data: Path) -> AsyncIterator[Town]:
+    """The town; with an indirect parameter it has the connectors that this makes."""
+    kinds = request.param() if hasattr(request, "param") else None
+    async with town(database, data, more=kinds) as made:
         yield made
 
 

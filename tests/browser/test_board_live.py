@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import random
+
+import pytest
 
 from newsroom import triage
+from tests import sources
 from tests.browser.look import board, card, column_of, live, state, until
 from tests.browser.proxy import proxy
 
@@ -88,8 +92,12 @@ async def test_a_card_that_goes_out_of_sight_leaves_no_trace(place, sign_in):
     assert "5" == await page.locator('[data-column="new"] [data-n]').first.inner_text()
 
 
+@pytest.mark.parametrize("place", [sources.here], indirect=True, ids=["every connector"])
 async def test_cut_off_for_a_minute_and_back_equals_a_fresh_page(place, sign_in):
     port = place.house.settings.port
+    channels = await sources.add_channels(place.database)
+    async with place.database.transaction() as connection:  # nobody asks their servers
+        await connection.execute("update channel set mode = 'paused'")
     async with proxy(port) as line:
         url = f"http://127.0.0.1:{line.port}"
         page = await sign_in("Sanne Vos", "/bord", url=url)
@@ -99,6 +107,7 @@ async def test_cut_off_for_a_minute_and_back_equals_a_fresh_page(place, sign_in)
         await live(page)
         await page.locator(f"{card(place.references['Groencontainer'])} h3 a").focus()
         await line.cut()
+        await place.bring(sources.mixed(random.Random(3), channels, 5).deliveries)
         for number in range(40):
             reference = await place.write(f"Bericht {number} tijdens de storing", minutes=number)
             if number % 3 == 0:
@@ -117,6 +126,8 @@ async def test_cut_off_for_a_minute_and_back_equals_a_fresh_page(place, sign_in)
         fresh = await sign_in("Sanne Vos", "/bord")
         await live(fresh)
         await until(lambda: same(page, fresh), "equal")
+        shown = await page.locator("#board").inner_text()
+        assert all(name in shown for name in sources.FAMILIES)
         assert await board(fresh) == await board(page)
 
 

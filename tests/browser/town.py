@@ -5,21 +5,21 @@ All people and addresses are invented.
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
-from connectors import Attachment, Capabilities, ExternalId, Outgoing, Sent, Unknown
+from connectors import Attachment, Capabilities, Delivery, ExternalId, Outgoing, Sent, Unknown
 from connectors.chat import Chat
 from connectors.desk import Desk
-from newsroom import app, conversation, message, session
+from newsroom import app, conversation, delivery, message, session
 from newsroom.conversation import Conversation, facets
 from newsroom.database import Database
-from newsroom.delivery import new_reference
 from newsroom.event import Draft, record
 from newsroom.message import Message
 from newsroom.settings import Settings
@@ -137,6 +137,17 @@ class Town:
         self.house.bell()
         return after
 
+    async def bring(self, deliveries: Sequence[tuple[int, Delivery]]) -> None:
+        """Deliveries of channels come in, and are read."""
+        async with self.database.transaction() as connection:
+            await delivery.store(connection, deliveries)
+        self.house.bell()
+        while True:
+            async with self.database.connection() as connection:
+                if not (await delivery.waiting(connection))["n"]:
+                    return
+            await asyncio.sleep(0.02)
+
     async def write(self, words: str, author: str = "Nieuwe inwoner", minutes: float = 0, channel: str = "email",
                     **more: Any) -> str:
         """A resident writes; returns the reference of the new conversation."""
@@ -205,7 +216,7 @@ async def add(made: Town, connection, minutes: float, channel: str, author: str,
                              " ('email', $1, $2, $3)", address, contact, author)
     message_id = (await message.reserve(connection, 1))[0]
     row = Conversation(
-        id, new_reference(), made.channels[channel], at, at, subject=more.get("subject", ""), state=state,
+        id, delivery.new_reference(), made.channels[channel], at, at, subject=more.get("subject", ""), state=state,
         excerpt=words[:160], author=author, contact_id=contact, unread=more.get("unread", 1 if state == "new" else 0),
         assignee_id=made.people.get(more.get("who", "")), priority=more.get("priority", 1), last_message_id=message_id,
         labels=sorted(made.labels[name] for name in more.get("labels", ())), waiting_since=at if waits else None,
