@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
-from importlib.metadata import entry_points
-from typing import Any, ClassVar, Literal, NewType, Protocol, runtime_checkable
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, ClassVar, Literal, NewType, Protocol, get_type_hints, runtime_checkable
 
 DeliveryKey = NewType("DeliveryKey", str)
 """The source's own coordinates, such as `INBOX/1699/42` or a platform's event id. Opaque outside the connector."""
@@ -39,10 +39,15 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Deliveries and the cursor that is valid once they are stored. Both are committed in one transaction."""
+    """Deliveries and the cursor that is valid once they are stored. Both are committed in one transaction. The cursor
+    is a JSON object, and never empty: that means a new channel, which begins at the present."""
 
     deliveries: tuple[Delivery, ...]
     cursor: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if not self.cursor:
+            raise ValueError("an empty cursor would begin at the present again, and pass over what came meanwhile")
 
 
 class Kind(StrEnum):
@@ -91,6 +96,9 @@ class Incoming:
     `copy_of` is equal for copies of one message in several mailboxes. `reply_token` is the token of our own
     signed reply address, when it was sent to one.
     `text` is without the quoted part, which is in `quoted`. `details` are labelled values of a form, in order.
+    `problems` are shown to staff: a code that there are words for (`problem.` in static/language/nl.json), or a Dutch
+    sentence of your own. `unreadable` comes with a second one that says why. For any channel there are `unknown`,
+    `broken`, `text-too-long`, `too-large`, `file-missing`, `file-too-large`, `encrypted` and `bsn-masked`.
     """
 
     external_id: ExternalId
@@ -218,29 +226,30 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a channel can do. Lengths in characters as the platform counts them, sizes in bytes."""
+    """What a channel can do: OUT is about replies, IN about what arrives. Lengths in characters as the platform counts
+    them, sizes in bytes. Those marked * only tell: the house does not act on them."""
 
-    longest_text: int = 100_000
-    longest_subject: int = 0  # 0: no subject
-    warning: bool = False  # the subject is a content warning: part of the length, and never made up
-    link_length: int = 0  # what any link counts; 0: its own length
-    short_handles: bool = False  # of @name@server only @name counts
-    attachment_types: tuple[str, ...] | None = None  # None: every type, (): none
-    attachment_bytes: int = 0  # of all attachments together
-    most_attachments: int | None = None
-    descriptions: bool = False  # files can be described for who cannot see them
-    public: bool = False
-    private: bool = True
-    reply_window_seconds: int | None = None
-    threads: bool = False
-    idempotency_key: bool = False  # the same reply again is recognised,
-    key_seconds: float | None = None  # and for how long; None: always
-    edits: bool = False
-    deletes: bool = False
-    sent_items: bool = False
-    copies: bool = False  # knows Cc and Bcc
-    sends: bool = True
-    live: bool = False  # somebody waits for each line: a reply goes at once, without signature or quotation
+    longest_text: int = 100_000  # OUT
+    longest_subject: int = 0  # OUT; 0: no subject
+    warning: bool = False  # OUT: the subject is a content warning: part of the length, and never made up
+    link_length: int = 0  # OUT: what any link counts; 0: its own length
+    short_handles: bool = False  # OUT: of @name@server only @name counts
+    attachment_types: tuple[str, ...] | None = None  # OUT; None: every type, (): none
+    attachment_bytes: int = 0  # OUT: of all attachments together
+    most_attachments: int | None = None  # OUT
+    descriptions: bool = False  # OUT: files can be described for who cannot see them
+    public: bool = False  # OUT: what was asked in public can be answered there
+    private: bool = True  # OUT: one person can be answered where nobody else reads it
+    reply_window_seconds: int | None = None  # OUT *: so long after the last message; later `send` raises `Refused`
+    threads: bool = False  # IN *: messages name what they answer
+    idempotency_key: bool = False  # OUT: the same reply again is recognised,
+    key_seconds: float | None = None  # OUT: and for how long; None: always
+    edits: bool = False  # IN *: what a writer changes at the source arrives
+    deletes: bool = False  # IN *: and what they delete
+    sent_items: bool = False  # IN *: what colleagues answer elsewhere arrives
+    copies: bool = False  # OUT: knows Cc and Bcc
+    sends: bool = True  # OUT: False: `send` raises `Refused`
+    live: bool = False  # OUT: somebody waits for each line: it goes at once, without signature or quotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,12 +262,15 @@ class Step:
     problem: str = ""
 
 
+FIELD_TYPES = {str, int, bool, Secret, tuple[str, ...]}  # of settings: what the form in Beheer can show
+
+
 def option(description: str, *, label: str, group: str = "", default: Any = None, choices: Iterable[str] = (),
            required: bool = False, leads: bool = False) -> Any:
     """A field of a connector's `Settings`: the admin form, its labels and help are made from these.
 
     `label` and `description` are Dutch; a field without `required` needs a `default`. `leads`: it names the server
-    that credentials are sent to; with another one they must be typed again.
+    that credentials are sent to; with another one they must be typed again, also when it has a default.
     """
     metadata = {"description": description, "label": label, "group": group, "choices": tuple(choices),
                 "required": required, "leads": leads}
@@ -354,12 +366,69 @@ class Expiring(Protocol):
         """When the first of its credentials ends, as far as anybody told; None: nobody did. Does not ask the source."""
 
 
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """An installed connector that cannot be used: the name of its entry point, its package, and why, in English."""
+
+    name: str
+    package: str
+    why: str
+
+
 def connectors() -> dict[str, type[Connector]]:
     """Every installed connector by name, found by entry point so that other packages can add channels."""
-    found = (point.load() for point in entry_points(group=ENTRY_POINTS))
-    return {kind.name: kind for kind in found}
+    return installed()[0]
+
+
+def installed() -> tuple[dict[str, type[Connector]], list[Broken]]:
+    """The connectors by name, and those that are left out: a mistake in somebody's package stops no other channel, and
+    it takes no name of ours."""
+    kinds: dict[str, type[Connector]] = {}
+    broken = []
+    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: _package(point) != "newsroom"):
+        try:
+            if point.name in kinds:
+                raise ValueError("another package has a connector of this name")
+            kinds[point.name] = _load(point)
+        except (Exception, SystemExit) as error:
+            broken.append(Broken(point.name, _package(point), f"{type(error).__name__}: {error}"[:300]))
+    return kinds, broken
+
+
+def _load(point: EntryPoint) -> type[Connector]:
+    """The class of an entry point. Raises whatever its module does, and when it is no connector."""
+    kind = point.load()
+    wanted = [*Connector.__annotations__, "parse", "check", "send", "close"]
+    if lacking := [name for name in wanted if not hasattr(kind, name)]:
+        raise TypeError(f"{point.value} lacks {', '.join(lacking)}")
+    if kind.name != point.name:
+        raise ValueError(f"the entry point is called {point.name}, and its class {kind.name}")
+    hints = get_type_hints(kind.Settings)
+    if odd := [one.name for one in fields(kind.Settings)
+               if "leads" not in one.metadata or hints[one.name] not in FIELD_TYPES]:
+        raise TypeError(f"no form can be made of Settings.{', '.join(odd)}: use option() and one of the types it takes")
+    return kind
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else ""
 
 
 def secret_fields(settings: type) -> frozenset[str]:
     """The names of the fields of a `Settings` class that hold credentials."""
     return frozenset(f.name for f in fields(settings) if f.type in (Secret, "Secret"))
+
+
+def clean(text: str) -> str:
+    """Text that can be stored and sent on: no NUL, no half surrogates. JSON may hold both."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def clean_item(item: Incoming) -> Incoming:
+    """The item with each text that people read so."""
+    return replace(
+        item, author=replace(item.author, name=clean(item.author.name)), subject=clean(item.subject),
+        text=clean(item.text), quoted=clean(item.quoted), html=clean(item.html),
+        details=tuple((clean(label), clean(value)) for label, value in item.details),
+        attachments=tuple(replace(one, name=clean(one.name), description=clean(one.description))
+                          for one in item.attachments))

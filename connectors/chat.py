@@ -33,6 +33,7 @@ from connectors import (
     Secret,
     Sent,
     Step,
+    clean_item,
     option,
 )
 from connectors.web_form import values
@@ -134,7 +135,7 @@ class Chat:
     def parse(delivery: Delivery) -> list[Incoming]:
         """The one line; what is none is shown, with the original to open."""
         try:
-            return [_read(delivery)]
+            return [clean_item(_read(delivery))]
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return [Incoming(ExternalId(delivery.key), delivery.received_at, Author(PERSON, ""),
                              kind=Kind.NOT_UNDERSTOOD, problems=("unreadable", "chat-unknown"))]

@@ -1,8 +1,7 @@
 """What every connector promises, as tests. `python -m connectors.contract NAME FOLDER` tries them on an installed
 connector; ours are found by their entry points in the test suite.
 
-FOLDER holds its captured payloads: raw files as the source gives them, or .json with `body` (or `raw`), `key`,
-`received_at` and `source` (a `meta`).
+FOLDER holds its captured payloads; `captured.py` says what they look like.
 """
 
 from __future__ import annotations
@@ -12,15 +11,15 @@ import asyncio
 import copy
 import inspect
 import io
-import json
 import logging
 import pickle
 import socket
 import sys
+import traceback
 import typing
 from collections.abc import Coroutine
+from contextlib import aclosing
 from dataclasses import FrozenInstanceError, asdict, fields, is_dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -28,12 +27,14 @@ import structlog
 
 import connectors
 from connectors import (
+    FIELD_TYPES,
     Capabilities,
     ChannelError,
     Connector,
     Delivery,
     DeliveryKey,
     ExternalId,
+    Incoming,
     Kind,
     Listener,
     NotVerified,
@@ -45,15 +46,17 @@ from connectors import (
     TryLater,
     Unknown,
     Verifier,
+    captured,
     secret_fields,
 )
+from connectors.away import SECRET, in_its_place, settings_of  # noqa: F401 - a fixture
+from connectors.captured import AT
 
-AT = datetime(2026, 11, 23, 10, 42, tzinfo=UTC)
 MOST_PAYLOADS = 60  # of each connector, spread over all it has: its own tests read every one
-FIELD_TYPES = {str, int, bool, Secret, tuple[str, ...]}  # that the form in Beheer can show
+MOST_HOSTILE = 20  # of those, of which hostile ones are made
+AWAY_SECONDS = 60.0  # in which a connector notices it
 STRANGE = [b"", b"\0" * 50, b"\xff\xfe\xfd", b"{}", b"[]", b"null", b'{"a":' * 3000, b"<a><b>", b"hello\r\n\r\n" * 9,
            "Ünïcode".encode("utf-16"), b"--\r\n" * 100, b'{"kind":"from the future","values":7}']
-SECRET = "geheim-wachtwoord-0123456789"
 SOURCES = ("", "form", "left", "open_forms", "from the future")
 
 
@@ -75,52 +78,28 @@ class Suite:
 
 def main(arguments: list[str]) -> int:
     """Try every promise on one installed connector; returns pytest's exit code."""
-    installed = connectors.connectors()
-    if len(arguments) != 2 or arguments[0] not in installed or not Path(arguments[1]).is_dir():
-        print(f"python -m connectors.contract NAME FOLDER\n  NAME: {', '.join(sorted(installed))}\n"
+    kinds, left_out = connectors.installed()
+    broken = {one.name: one for one in left_out}
+    if arguments and arguments[0] in broken:
+        one = broken[arguments[0]]
+        print(f"{one.name} of {one.package} cannot be used. {one.why}", file=sys.stderr)
+        return 2
+    if len(arguments) != 2 or arguments[0] not in kinds or not Path(arguments[1]).is_dir():
+        print(f"python -m connectors.contract NAME FOLDER\n  NAME: {', '.join(sorted(kinds))}\n"
               "  FOLDER: its captured payloads", file=sys.stderr)
         return 2
-    suite = Suite(installed[arguments[0]], Path(arguments[1]))
-    return pytest.main([__file__, "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", arguments[1]],
-                       plugins=[suite])
+    suite = Suite(kinds[arguments[0]], Path(arguments[1]))
+    return pytest.main([__file__, "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "-c", "/dev/null", "--rootdir",
+                        arguments[1]], plugins=[suite])
 
 
-def payloads(folder: Path) -> list[Delivery]:
+def payloads(folder: Path, most: int = MOST_PAYLOADS) -> list[Delivery]:
     """Captured deliveries, evenly spread over the folder."""
-    found = [delivery for path in sorted(folder.rglob("*"))
-             if path.is_file() and path.suffix not in (".py", ".pyc") for delivery in [_delivery(path)] if delivery]
-    return found[::max(1, len(found) // MOST_PAYLOADS)]
-
-
-def _delivery(path: Path) -> Delivery | None:
-    if path.suffix != ".json":
-        return Delivery(DeliveryKey(path.stem), path.read_bytes(), AT)
-    case = json.loads(path.read_text(encoding="utf-8"))
-    if "received_at" not in case:
-        return None  # what is expected of another file
-    raw = case["raw"] if "raw" in case else json.dumps(case["body"])
-    return Delivery(DeliveryKey(case["key"]), raw.encode(), datetime.fromisoformat(case["received_at"]),
-                    meta=({"source": case["source"]} if case["source"] else {}) | case.get("meta", {}))
-
-
-def settings_of(kind: type[Connector], port: int = 1):
-    """Settings with every field filled in: servers on this machine where nobody listens, one secret everywhere."""
-    hints = typing.get_type_hints(kind.Settings)
-    values = {}
-    for field in fields(kind.Settings):
-        if field.metadata["choices"]:
-            continue
-        if hints[field.name] is Secret:
-            values[field.name] = Secret(SECRET)
-        elif field.name.endswith("host"):
-            values[field.name] = "127.0.0.1"
-        elif field.name.endswith("port"):
-            values[field.name] = port
-        elif field.name.endswith("url"):
-            values[field.name] = f"http://127.0.0.1:{port}"
-        elif field.metadata["required"]:
-            values[field.name] = "info@voorbeeldstad.example"
-    return kind.Settings(**values)
+    try:
+        found = captured.read(folder)
+    except captured.NoPayload as problem:
+        pytest.fail(str(problem), pytrace=False)
+    return found[::max(1, len(found) // most)]
 
 
 def test_it_is_what_the_contract_asks(kind):
@@ -128,7 +107,8 @@ def test_it_is_what_the_contract_asks(kind):
     assert kind.name and kind.title
     assert isinstance(inspect.getattr_static(kind, "parse"), staticmethod)
     assert isinstance(kind.hostile_input, bool) and isinstance(kind.capabilities, Capabilities)
-    assert issubclass(kind, Listener) or issubclass(kind, Verifier) or not kind.hostile_input
+    fed_by_us = kind.__module__.startswith("connectors.")  # by our own pages
+    assert issubclass(kind, Listener) or issubclass(kind, Verifier) or fed_by_us, "it has no `listen` and no `verify`"
 
 
 def test_its_settings_make_a_form(kind):
@@ -171,9 +151,7 @@ def test_its_secrets_never_show(kind):
 def test_reading_twice_gives_the_same_and_touches_no_network(kind, folder, monkeypatch):
     monkeypatch.setattr(socket, "socket", None)
     monkeypatch.setattr(socket, "getaddrinfo", None)
-    found = payloads(folder)
-    assert found, f"no captured payloads in {folder}"
-    for delivery in found:
+    for delivery in payloads(folder):
         first, second = kind.parse(delivery), kind.parse(delivery)
         assert first == second, delivery.key
         check_items(first, delivery)
@@ -186,27 +164,65 @@ def test_what_is_not_understood_is_visible(kind, body):
         check_items(kind.parse(delivery), delivery)
 
 
-def check_items(items: list, delivery: Delivery) -> None:
+def test_hostile_values_are_read_and_visible(kind, folder):
+    """Each value of a captured payload in turn is of another kind, or text that cannot be stored."""
+    for delivery in payloads(folder, MOST_HOSTILE):
+        for one in captured.hostile(delivery):
+            if why := _wrong(kind, one):
+                pytest.fail(f"{why}\n{delivery.key}, changed into {one.body[:2000]!r}", pytrace=False)
+
+
+def _wrong(kind: type[Connector], delivery: Delivery) -> str:
+    try:
+        check_items(kind.parse(delivery), delivery)
+        return ""
+    except Exception as error:
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        said = ascii(str(error).partition("\n")[0][:300])
+        return f"{type(error).__name__} in {Path(at.filename).name}, line {at.lineno}: {said}"
+
+
+def check_items(items: list[Incoming], delivery: Delivery) -> None:
     """At least one item, each with a moment that is not in the future, text that can be stored, files with bytes."""
     assert items, "nothing to show"
     for item in items:
-        assert item.at.tzinfo is not None and item.at <= delivery.received_at
-        assert item.author.kind and isinstance(item.author.address, str)
-        assert item.external_id and item.kind in Kind
-        assert item.kind != Kind.NOT_UNDERSTOOD or "unreadable" in item.problems
-        assert all(isinstance(label, str) and isinstance(value, str) for label, value in item.details)
-        assert all(isinstance(file.content, bytes) and file.type.count("/") == 1 for file in item.attachments)
-        "".join((item.subject, item.text, item.quoted, item.html, item.author.name)).encode("utf-8")
+        assert item.at.tzinfo is not None and item.at <= delivery.received_at, "`at` has an offset, and is not later"
+        assert item.external_id and isinstance(item.external_id, str), "`external_id` is text"
+        assert item.author.kind and isinstance(item.author.address, str), "`author` has a kind and a text as address"
+        assert item.kind in Kind, "`kind` is a Kind"
+        assert item.kind != Kind.NOT_UNDERSTOOD or "unreadable" in item.problems, "`problems` says unreadable"
+        assert all(isinstance(file.content, bytes) and file.type.count("/") == 1 for file in item.attachments), "files"
+        texts = [item.subject, item.text, item.quoted, item.html, item.author.name,
+                 *(text for pair in item.details for text in pair),
+                 *(text for file in item.attachments for text in (file.name, file.description))]
+        for text in texts:
+            assert text == connectors.clean(text), f"NUL or half a surrogate in {text[:200]!a}"
+
+
+@pytest.mark.parametrize("change", [Kind.EDIT, Kind.DELETION])
+def test_a_change_is_of_the_message_that_it_changes(kind, folder, change):
+    """The same external_id and author, in a delivery of its own. An edit's `at` is the moment of the edit."""
+    read = [(delivery.key, item) for delivery in payloads(folder, sys.maxsize) for item in kind.parse(delivery)]
+    changes = [(key, item) for key, item in read if item.kind == change]
+    can = kind.capabilities.edits if change == Kind.EDIT else kind.capabilities.deletes
+    assert changes or not can, f"capabilities tell of each {change}, and no payload is one"
+    pairs = [(key, item, *one) for key, item in changes for one in read
+             if one[1].kind == Kind.MESSAGE and (one[1].external_id, one[1].author.address)
+             == (item.external_id, item.author.address)]
+    assert pairs or not changes, f"no payload is the message that the {change} of {changes[0][0]} is about"
+    for key, item, key_before, before in pairs:
+        assert key != key_before, f"{key}: a change has a key of its own"
+        assert change == Kind.DELETION or item.at > before.at, f"{key}: `at` is not after that of its message"
 
 
 def test_the_same_settings_are_not_needed_to_read(kind):
-    """A parser process has no credentials: `parse` names neither `self` nor a class's state."""
-    assert ["delivery"] == list(inspect.signature(kind.parse).parameters)
+    """A parser process has no credentials: `parse` takes a delivery and nothing else."""
+    inspect.signature(kind.parse).bind(object())
 
 
-def test_check_says_what_is_wrong_and_never_raises(kind, free_port):
+def test_check_says_what_is_wrong_and_never_raises(kind, source):
     async def check() -> list:
-        connector = kind(settings_of(kind, free_port))
+        connector = kind(settings_of(kind, source.port))
         try:
             return await connector.check()
         finally:
@@ -218,19 +234,16 @@ def test_check_says_what_is_wrong_and_never_raises(kind, free_port):
         assert step.name and step.ok == (not step.problem)
         assert SECRET not in f"{step}"
     if issubclass(kind, Listener):
-        assert not steps[-1].ok, "nobody listens there"
+        assert not steps[-1].ok, "its server is away"
 
 
-def test_sending_ends_in_one_of_the_outcomes(kind, folder, free_port):
-    """An answer to a captured message, and nobody listens there: certainly not sent. A channel that cannot send
-    refuses; one that needs no server, as our own chat, has sent it."""
-    asked = next(item for delivery in payloads(folder) for item in kind.parse(delivery)
-                 if item.direction == "in" and item.author.address and item.kind == Kind.MESSAGE)
-    message = Outgoing("key", ExternalId("<1@voorbeeldstad.example>"), "Onderwerp", "Tekst", public=asked.public,
-                       to=(asked.author,), answers_to=asked.external_id, references=(asked.external_id,))
+def test_sending_ends_in_one_of_the_outcomes(kind, folder, source):
+    """An answer to a captured message. Nobody there: certainly not sent, and tried again. Who hangs up may have it. A
+    channel that cannot send refuses; one that needs no server, as our own chat, has sent it."""
+    message = _answer(kind, folder)
 
     async def send() -> Sent:
-        connector = kind(settings_of(kind, free_port))
+        connector = kind(settings_of(kind, source.port))
         try:
             return await connector.send(message)
         finally:
@@ -239,11 +252,49 @@ def test_sending_ends_in_one_of_the_outcomes(kind, folder, free_port):
     if kind.capabilities.live:
         assert run(send()).external_id
         return
+    raised = raises_channel_error(send())
+    if not kind.capabilities.sends:
+        assert isinstance(raised, Refused)
+        return
+    right = (TryLater, Unknown) if source.hangs_up else TryLater
+    assert isinstance(raised, right), f"its server is away, which passes: {raised!r}"
+
+
+def test_listening_tells_that_the_source_is_away(kind, source):
+    """What it gives needs a source: that is for its own tests."""
+    if not issubclass(kind, Listener):
+        return
+    assert inspect.isasyncgenfunction(kind.listen), "listen is `async def` with `yield`"
+
+    async def listen() -> typing.Any:
+        connector = kind(settings_of(kind, source.port))
+        try:
+            async with asyncio.timeout(AWAY_SECONDS), aclosing(connector.listen({})) as batches:
+                return await anext(batches)
+        finally:
+            await connector.close()
+
+    raised = raises_channel_error(listen())
+    assert isinstance(raised, TryLater), f"its server is away, which passes: {raised!r}"
+
+
+def raises_channel_error(work: Coroutine) -> ChannelError:
+    """What `work` raises. Its text, and what it was raised from, is shown in logs: no secret is in it."""
     with pytest.raises(ChannelError) as raised:
-        run(send())
-    assert not isinstance(raised.value, Unknown)
-    assert isinstance(raised.value, Refused) == (not kind.capabilities.sends or kind.capabilities.live)
-    assert SECRET not in str(raised.value)
+        given = run(work)
+        pytest.fail(f"its server is away, and it gave {given!r}")
+    assert SECRET not in "".join(traceback.format_exception(raised.value)), "raise ... from None"
+    return raised.value
+
+
+def _answer(kind: type[Connector], folder: Path) -> Outgoing:
+    asked = next((item for delivery in payloads(folder, sys.maxsize) for item in kind.parse(delivery)
+                  if item.direction == "in" and item.author.address and item.kind == Kind.MESSAGE), None)
+    if asked is None:
+        pytest.fail(f"{folder}: no payload is a message (Kind.MESSAGE, direction `in`) of somebody who can be "
+                    "answered (an author with an address). Add one.", pytrace=False)
+    return Outgoing("key", ExternalId("<1@voorbeeldstad.example>"), "Onderwerp", "Tekst", public=asked.public,
+                    to=(asked.author,), answers_to=asked.external_id, references=(asked.external_id,))
 
 
 def test_errors_are_told_apart():
@@ -290,13 +341,6 @@ def run(work: Coroutine) -> typing.Any:
         return loop.run_until_complete(work)
     finally:
         loop.close()
-
-
-@pytest.fixture
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from connectors import (
     Refused,
     Sent,
     Step,
+    clean_item,
     option,
 )
 
@@ -90,7 +91,7 @@ class Desk:
         """The question and, when it was answered at once, the answer. What is no entry of ours is shown as it is."""
         try:
             entry = _decode(delivery.body)
-            return _read(delivery, entry)
+            return [clean_item(one) for one in _read(delivery, entry)]
         except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
             return [Incoming(ExternalId(delivery.key), delivery.received_at, Author("desk", ""),
                              kind=Kind.NOT_UNDERSTOOD, problems=("unreadable", "form-unknown"))]

@@ -14,21 +14,33 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Any
 from urllib.parse import urlsplit
 
-from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout, InvalidURL, TCPConnector
+from aiohttp import (
+    ClientConnectorError,
+    ClientError,
+    ClientHandlerType,
+    ClientRequest,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    ConnectionTimeoutError,
+    InvalidURL,
+    TCPConnector,
+)
 
 SECONDS = 20.0  # for the whole of a request
 CONNECT_SECONDS = 5.0
 ANSWER_BYTES = 65_536  # of an answer that is read
 
-FAILED = (ClientError, TimeoutError, OSError)  # what a request may raise
+NOT_SENT = (ClientConnectorError, ConnectionTimeoutError)  # raised before anything was sent
+FAILED = (ClientError, TimeoutError, OSError)  # all that a request may raise; besides the above it may have arrived
 
 Address = IPv4Address | IPv6Address
 _TRANSLATED = ip_network("64:ff9b::/96")  # an IPv4 address in the last four bytes (RFC 6052)
 _permitted: tuple[IPv4Network | IPv6Network, ...] = ()
 
 
-class NotAllowed(OSError):
-    """The address may not be reached from here."""
+class NotAllowed(ClientError, OSError):  # both: aiohttp passes on the first as it is, and its connector the second
+    """The address may not be reached from here: it is wrong, or an administrator has to permit its network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +65,15 @@ def permit(networks: Iterable[str]) -> None:
 
 
 def session(seconds: float = SECONDS, **more: Any) -> ClientSession:
-    """A client that reaches allowed addresses only; refusals are a `ClientConnectorError` whose `os_error` is
-    `NotAllowed`. Whoever makes it closes it, checks addresses with `check` and follows no redirects."""
+    """A client that reaches allowed addresses only, and raises `NotAllowed` for others. Whoever makes it closes it,
+    asks `check` about each address first, and follows no redirects."""
     return ClientSession(connector=TCPConnector(socket_factory=_socket, force_close=True), trust_env=False,
-                         timeout=ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS), **more)
+                         timeout=ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS), middlewares=(_say_why,),
+                         **more)
 
 
 async def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float = SECONDS) -> Answer:
-    """One POST. Raises `NotAllowed`, and what aiohttp raises: a `ClientConnectorError` was certainly not sent."""
+    """One POST. Raises `NotAllowed`, and `FAILED`: of those, what is `NOT_SENT` was certainly not sent."""
     check(url)
     async with session(seconds, auto_decompress=False) as client:
         try:
@@ -69,10 +82,6 @@ async def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float
                 return Answer(answer.status, found, await answer.content.read(ANSWER_BYTES))
         except InvalidURL as error:  # an IPv4 address in an odd spelling
             raise NotAllowed("no address of a website") from error
-        except ClientConnectorError as error:
-            if isinstance(error.os_error, NotAllowed):
-                raise error.os_error from error
-            raise
 
 
 def check(url: str) -> None:
@@ -113,6 +122,15 @@ def _inner(address: Address) -> Address:
         if address in _TRANSLATED:
             return IPv4Address(int(address) & 0xFFFFFFFF)
     return address
+
+
+async def _say_why(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    try:
+        return await handler(request)
+    except ClientConnectorError as error:
+        if isinstance(error.os_error, NotAllowed):
+            raise error.os_error from error
+        raise
 
 
 def _socket(found: tuple) -> socket.socket:

@@ -16,7 +16,6 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import msgspec
-from aiohttp import ClientConnectorError
 
 from connectors import (
     Attachment,
@@ -38,6 +37,7 @@ from connectors import (
     Step,
     TryLater,
     Unknown,
+    clean_item,
     option,
     outbound,
     signature,
@@ -148,7 +148,7 @@ class Webhook:
     def parse(delivery: Delivery) -> list[Incoming]:
         """One item for each event; what is none is shown, with the original to open."""
         try:
-            return [_incoming(_event(delivery.body), delivery)]
+            return [clean_item(_incoming(_event(delivery.body), delivery))]
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return [Incoming(ExternalId(delivery.key), delivery.received_at, Author("webhook", ""),
                              kind=Kind.NOT_UNDERSTOOD, problems=("unreadable", "webhook-unknown"))]
@@ -187,7 +187,7 @@ class Webhook:
         except outbound.NotAllowed as error:
             raise SignInNeeded(f"Het adres {host} mag niet. Gebruik https en een openbaar adres, of laat ICT het "
                                "netwerk toestaan met NEWSROOM_OUTBOUND_NETWORKS.") from error
-        except ClientConnectorError as error:
+        except outbound.NOT_SENT as error:
             raise TryLater(f"{host} is niet te bereiken. Kijk het adres na, of vraag ICT of de firewall dit toestaat."
                            ) from error
         except outbound.FAILED as error:

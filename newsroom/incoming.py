@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from connectors import Attachment, Author, ExternalId, Incoming
+from connectors import Attachment, Author, ExternalId, Incoming, clean
 
 LONGEST_TEXT = 2_000_000  # characters of a text or HTML body that are kept beside the original
 LONGEST_LINE = 10_000  # characters of a subject, a name, or a value of a form
@@ -33,14 +33,9 @@ def normal(item: Incoming, received: datetime, believed: bool) -> Incoming:
         identity=indexable(item.identity), copy_of=indexable(item.copy_of), to=_people(item.to), cc=_people(item.cc),
         reply_to=_people(item.reply_to), attachments=tuple(map(_file, item.attachments)),
         details=tuple((_line(label), _line(value)) for label, value in item.details),
-        problems=tuple(dict.fromkeys((*item.problems, *note, *many))), language=_line(item.language)[:20],
+        problems=tuple(dict.fromkeys((*map(_line, item.problems), *note, *many))), language=_line(item.language)[:20],
         source_url=_url(item.source_url),
         bounced=tuple((_line(address), _line(reason)) for address, reason in item.bounced))
-
-
-def clean(text: str) -> str:
-    """Text that PostgreSQL can hold: no NUL, no half surrogates."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def indexable(text: str) -> str:

@@ -50,6 +50,12 @@ def text(language: str, key: str, **values: Any) -> str:
     return PLACE.sub(fill, found) if "{" in found else found
 
 
+def word(language: str, prefix: str, value: str) -> str:
+    """The catalogue's word for a value that a connector or setting brought, or the value itself."""
+    key = f"{prefix}.{value}"
+    return text(language, key) if key in catalogue(language) else value
+
+
 def translator(language: str) -> Callable[..., str]:
     """`t` of one language, as the templates call it: t("duration.days", n=3)."""
     return partial(text, language)

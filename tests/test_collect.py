@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from connectors import Secret, SignInNeeded, TryLater
+from connectors import Batch, Secret, SignInNeeded, TryLater
 from newsroom import channel, collect
 from newsroom.channel import Channel, Live
 from newsroom.claim import Claims
@@ -163,6 +163,25 @@ async def test_faltering_for_long_is_down(db):
     assert PASSWORD not in str(logged)
 
 
+async def test_an_empty_batch_shows_at_once_that_the_channel_lives(db):
+    one = await place(db, "Een")
+    one.well.pour()
+    async with running(db, replace(QUICK, settled=3600.0)):
+        await until(lambda: one.health("ok"))
+    assert ({"taken": 1}, None) == ((await one.now()).cursor, (await one.now()).last_in_at)
+
+
+async def test_an_empty_cursor_is_a_fault_that_is_told(db):
+    """Kept, it would mean a new channel at the next start: what came meanwhile would be passed over."""
+    one = await place(db, "Een")
+    with pytest.raises(ValueError, match="empty cursor") as raised:
+        Batch((), {})
+    one.well.error = raised.value
+    async with running(db):
+        await until(lambda: one.health("faltering"))
+    assert {} == (await one.now()).cursor
+
+
 async def test_an_unforeseen_error_is_told_without_its_words(db):
     one = await place(db, "Een")
     one.well.error = ZeroDivisionError(f"password={PASSWORD}")
@@ -288,6 +307,8 @@ async def test_a_kind_that_is_not_installed_is_down_with_the_reason(db):
     async with running(db):
         await until(lambda: one.health("down"))
     assert "fax" in (await one.now()).health_cause
+    async with db.connection() as connection:
+        assert not await connection.fetchval("select key_refused from channel")  # nothing is wrong with the key
 
 
 async def test_a_claim_is_one_lock_and_comes_free(database):

@@ -100,9 +100,9 @@ async def test_names_ids_and_addresses_of_any_length_fit_and_stay_apart(db):
 async def test_half_letters_and_nul_in_every_field_are_put_right(db):
     channel, odd = await add_channel(db), "a\x00\ud800b"
     await receive(db, channel, paper("1", mail(odd, f"{odd}@x.example", odd, subject=odd, text=odd, to=[odd], cc=[odd],
-                                               identity=odd, files=[[odd, "x"]])))
-    found, = await rows(db, "select author_address, external_id, body, recipients from message")
-    assert ("a?b@x.example", "a?b") == (found["author_address"], found["external_id"])
+                                               identity=odd, files=[[odd, "x"]], problems=[odd])))
+    found, = await rows(db, "select author_address, external_id, body, recipients, problems from message")
+    assert ("a?b@x.example", "a?b", ["a?b"]) == (found["author_address"], found["external_id"], found["problems"])
     assert [{"name": "a?b"}] == await rows(db, "select name from attachment")
     assert [{"problem": ""}] == await rows(db, "select problem from conversation")
 

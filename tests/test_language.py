@@ -81,6 +81,14 @@ def test_a_plural_has_both_forms_and_counts():
     assert [] == [key for key in others if key in NL or ("n", "") not in places(NL[f"{key}.other"])]
 
 
+def test_what_the_house_says_of_a_delivery_that_it_could_not_read_has_words():
+    codes = ("unreadable", "broken", "empty", "refused", "no_connector", "too_slow", "too_large", "odd-time",
+             "too-many-recipients")
+    assert [] == [code for code in codes if f"problem.{code}" not in NL]
+    assert NL["problem.empty"] == language.word("nl", "problem", "empty")
+    assert "Een sticker." == language.word("nl", "problem", "Een sticker.")  # a connector's own words
+
+
 def test_every_key_that_is_used_exists():
     missing = [(path, key) for path, key, more in used()
                if (key not in COMPUTED and not key.startswith(COMPUTED) if more else not exists(key))]

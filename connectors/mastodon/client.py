@@ -9,15 +9,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from aiohttp import (
-    ClientConnectorError,
-    ClientError,
-    ClientResponse,
-    ClientSession,
-    ClientTimeout,
-    ConnectionTimeoutError,
-    FormData,
-)
+from aiohttp import ClientResponse, ClientSession, ClientTimeout, FormData
 
 from connectors import ChannelError, Refused, SignInNeeded, TryLater, Unknown, outbound
 from connectors.mastodon.settings import Settings
@@ -85,13 +77,9 @@ class Api:
                 return _read(answer, await _content(answer))
         except outbound.NotAllowed as problem:
             raise SignInNeeded(self._forbidden) from problem
-        except ClientConnectorError as problem:
-            if isinstance(problem.os_error, outbound.NotAllowed):
-                raise SignInNeeded(self._forbidden) from problem
+        except outbound.NOT_SENT as problem:
             raise TryLater(f"{self._name} antwoordt niet.") from problem
-        except ConnectionTimeoutError as problem:
-            raise TryLater(f"{self._name} antwoordt niet.") from problem
-        except (ClientError, TimeoutError, OSError) as problem:
+        except outbound.FAILED as problem:
             raise Unknown(f"De verbinding met {self._name} viel weg voor het antwoord er was.") from problem
 
     def _count(self, answer: ClientResponse) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from connectors import Attachment, Author, Delivery, ExternalId, Incoming, Kind
+from connectors import Attachment, Author, Delivery, ExternalId, Incoming, Kind, clean_item
 from connectors.email.limits import Notes
 from connectors.email.plain import from_html
 
@@ -37,7 +37,7 @@ def parse(delivery: Delivery) -> list[Incoming]:
             raise _Odd
         item = _deletion(read, delivery) if read["event"] == "deletion" else _post(read, delivery)
         "".join((item.text, item.subject, item.quoted, item.author.name, item.external_id)).encode()
-        return [item]
+        return [clean_item(item)]
     except (_Odd, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return [Incoming(ExternalId(f"delivery:{delivery.key}"), delivery.received_at, Author(KIND, ""),
                          kind=Kind.NOT_UNDERSTOOD, problems=("unreadable", "unknown"))]

@@ -29,6 +29,7 @@ from connectors import (
     Secret,
     Sent,
     Step,
+    clean_item,
     option,
 )
 from connectors.web_form import message, registration, submission
@@ -70,11 +71,8 @@ class WebForm:
         """One item for each delivery; what is not in a form we know is shown, with the original to open."""
         source = delivery.meta.get("source", "")
         try:
-            if source == FORM:
-                return [submission.read(delivery)]
-            if source == OPEN_FORMS:
-                return [registration.read(delivery)]
-            return [message.read(delivery)]
+            read = {FORM: submission.read, OPEN_FORMS: registration.read}.get(source, message.read)
+            return [clean_item(read(delivery))]
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return [Incoming(ExternalId(delivery.key), delivery.received_at, Author("form", ""),
                              kind=Kind.NOT_UNDERSTOOD, problems=("unreadable", "form-unknown"))]

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from connectors import clean
+
 LONGEST = 10_000  # characters of one ordinary field
 
 
@@ -53,4 +55,4 @@ def _clean(text: str) -> str:
     """No NUL, which PostgreSQL refuses, and no halves of characters."""
     if len(text) > LONGEST:
         raise web.HTTPRequestEntityTooLarge(max_size=LONGEST, actual_size=len(text))
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    return clean(text)

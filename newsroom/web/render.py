@@ -22,7 +22,7 @@ class Render:
 
     Every template has: t(key, ...), language, static(path), sheets(), url(name, ...), organisation, and the filters
     clock, moment, brief, weekday, day, duration (minutes), number, local_date (of a moment), size (bytes), masked (an
-    address).
+    address), word (of a value that a connector brought: `value|word("problem")`).
     Everything is escaped; an unknown name is an error.
     """
 
@@ -36,7 +36,7 @@ class Render:
                                          organisation=settings.organisation, demo="")
         self._environment.filters.update(clock=language.clock, moment=_moment, day=_day, duration=_duration,
                                          brief=_brief, weekday=_weekday, number=_number, local_date=_local_date,
-                                         size=_size, masked=contact.masked)
+                                         size=_size, masked=contact.masked, word=_word)
 
     def text(self, template: str, speech: str, **values: Any) -> str:
         """A template in one language, for nobody in particular."""
@@ -127,6 +127,11 @@ def _local_date(context: jinja2.runtime.Context, at: datetime) -> str:
     """ "maandag 23 november 2026", in the Netherlands."""
     local, speech = at.astimezone(language.AMSTERDAM).date(), context["language"]
     return f"{language.text(speech, f'weekday.{local.weekday()}')} {language.day(local, speech)}"
+
+
+@jinja2.pass_context
+def _word(context: jinja2.runtime.Context, value: str, prefix: str) -> str:
+    return language.word(context["language"], prefix, value)
 
 
 def _size(size: int) -> str:

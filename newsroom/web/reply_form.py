@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.web_request import FileField
 
-from connectors import Attachment, Author, ChannelError, Learning
+from connectors import Attachment, Author, ChannelError, Learning, clean
 from newsroom import channel, chat, desk
 from newsroom.channel import Channel, NoChannel
 from newsroom.conversation import Conversation
@@ -117,7 +117,7 @@ def long_text(post: Any, name: str) -> str:
     """A text that may be longer than an ordinary field."""
     value = post.get(name, "")
     text = value[:LONGEST_TEXT] if isinstance(value, str) else ""
-    return text.replace("\0", "").replace("\r\n", "\n").encode("utf-8", "replace").decode("utf-8")
+    return clean(text).replace("\r\n", "\n")
 
 
 def addresses(text: str) -> tuple[Author, ...]:

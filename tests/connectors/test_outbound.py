@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 
 import pytest
 from aiohttp import ClientConnectorDNSError, web
 from aiohttp.test_utils import TestServer
 
-from connectors import outbound
+from connectors import Author, ExternalId, Outgoing, TryLater, connectors, outbound
+from connectors.away import settings_of
+from connectors.email import smtp
 
 SEEN = web.AppKey("seen", list[str])
 # spellings of addresses that are inside; the port is filled in
@@ -76,6 +80,52 @@ async def test_a_name_that_means_something_else_the_second_time_is_refused(canar
     with pytest.raises(outbound.NotAllowed):
         await outbound.post(f"https://draai.example:{canary.port}/", b"", {}, seconds=5)
     assert [] == canary.app[SEEN]
+
+
+async def test_a_session_refuses_what_a_name_turns_out_to_be(canary):
+    async with outbound.session(5) as client:
+        with pytest.raises(outbound.NotAllowed):
+            await client.get(f"https://localhost:{canary.port}/")
+    assert [] == canary.app[SEEN]
+
+
+@pytest.fixture
+async def deaf(monkeypatch) -> AsyncIterator[int]:
+    """The port of a machine that never answers a connection: its queue is full and nobody takes any out."""
+    outbound.permit(["127.0.0.0/8"])
+    for module in (outbound, smtp):
+        monkeypatch.setattr(module, "CONNECT_SECONDS", 0.3)
+    with ExitStack() as stack:
+        here = stack.enter_context(socket.socket())
+        here.bind(("127.0.0.1", 0))
+        here.listen(0)
+        while True:
+            caller = stack.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(here.getsockname())
+            _, connected, _ = await asyncio.to_thread(select.select, [], [caller], [], 0.2)
+            if not connected:
+                break
+        yield here.getsockname()[1]
+
+
+OUT = Outgoing("key", ExternalId("<1@voorbeeldstad.example>"), "Onderwerp", "Tekst", public=True,
+               to=(Author("email", "jan@voorbeeld.example"),), answers_to=ExternalId("social.example/1"))
+
+
+@pytest.mark.parametrize("name", ["email", "mastodon", "webhook"])
+async def test_a_connection_that_takes_too_long_was_certainly_not_sent(deaf, name):
+    kind = connectors()[name]
+    connector = kind(settings_of(kind, deaf))
+    with pytest.raises(TryLater) as raised:
+        await connector.send(OUT)
+    await connector.close()
+    assert "Misschien" not in str(raised.value)
+
+
+async def test_what_was_certainly_not_sent_has_one_name(deaf):
+    with pytest.raises(outbound.NOT_SENT):
+        await outbound.post(f"http://127.0.0.1:{deaf}/", b"", {})
 
 
 async def test_the_operator_allows_networks_and_a_redirect_is_an_answer(canary):

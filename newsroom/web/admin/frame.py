@@ -52,5 +52,4 @@ def notice(request: web.Request, allowed: Sequence[str] = ("saved",)) -> str:
 
 def word(request: web.Request, prefix: str, value: str) -> str:
     """The catalogue's word for a value that a connector or setting brought, or the value itself."""
-    key = f"{prefix}.{value}"
-    return language.text(language_of(request), key) if key in language.catalogue(language_of(request)) else value
+    return language.word(language_of(request), prefix, value)

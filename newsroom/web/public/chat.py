@@ -17,12 +17,11 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from connectors import Delivery
+from connectors import Delivery, clean
 from connectors.chat import CONTENT_TYPE, LEFT, LINE_CHARACTERS, Identity, NotIdentified, body, key
 from connectors.web_form.values import email_address
 from newsroom import chat, delivery, language, limit, theme, transcript
 from newsroom.chat import Visit
-from newsroom.incoming import clean
 from newsroom.language import text
 from newsroom.theme import Theme
 from newsroom.web import limits, reply_form

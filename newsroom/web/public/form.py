@@ -7,6 +7,7 @@ from dataclasses import replace
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from connectors import clean
 from newsroom import form_file, limit
 from newsroom.answer import Problem
 from newsroom.web import limits
@@ -179,4 +180,4 @@ def _clean(text: str, name: str) -> str:
     """Lines end as they do here, without NUL and halves of characters."""
     if name != "staat":
         text = text.replace("\r\n", "\n")[:limits.ANSWER_CHARACTERS + 1]
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    return clean(text)
