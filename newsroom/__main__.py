@@ -139,7 +139,9 @@ def _channels(commands) -> None:
     one = _add(channels, "list", "all channels with their health")
     one.set_defaults(run=command.list_channels)
     for name, run, text in (("check", command.check_channel, "try a channel's settings step by step"),
-                            ("pause", command.pause_channel, "stop reading and sending; nothing is lost")):
+                            ("pause", command.pause_channel, "stop reading and sending; nothing is lost"),
+                            ("reread", command.reread_channel, "read again what could not be read, when that was "
+                             "mended; safe to repeat")):
         one = _add(channels, name, text)
         one.add_argument("name", help="as `newsroom channel list` shows it")
         one.set_defaults(run=run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -13,7 +13,7 @@ import asyncpg
 import structlog
 from aiohttp import web
 
-from connectors import Connector, connectors
+from connectors import Connector, installed
 from newsroom import (
     account,
     announce,
@@ -48,7 +48,7 @@ from newsroom.web.api import events
 from newsroom.web.demo import PATH as DEMO_PATH
 from newsroom.web.demo import DemoPage
 from newsroom.web.fragments import Fragments
-from newsroom.web.keys import ATTENDANCE, BELL, CHANNELS, CONNECTOR, FEED, RENDER, SIGNING, WRITER
+from newsroom.web.keys import ATTENDANCE, BELL, BROKEN, CHANNELS, CONNECTOR, FEED, RENDER, SIGNING, WRITER
 from newsroom.web.public import chat_live
 from newsroom.web.render import Render
 from newsroom.web.socket import SOCKETS
@@ -132,7 +132,11 @@ async def run(settings: Settings, web_part: bool = True, work_part: bool = True,
     async with AsyncExitStack() as stack:
         pool = await connect(settings.database_url, size=20)
         stack.push_async_callback(pool.close)
-        house = _compose(settings, pool, kinds or connectors(), more)
+        found, broken = installed()
+        for one in broken:
+            log.error("connector left out", **asdict(one))
+        house = _compose(settings, pool, kinds or found, more)
+        house.site[BROKEN] = broken
         if work_part and kinds is None:  # who brings kinds of their own brings their channels too
             async with pool.transaction() as connection:
                 await desk.prepare(connection)

@@ -75,6 +75,13 @@ class NoChannel(Exception):
     """There is no such channel."""
 
 
+class PartMissing(SignInNeeded):
+    """The part for this kind of channel is not installed, or does not start. Nothing is wrong with the credentials."""
+
+    def __init__(self, kind: str):
+        super().__init__(f"Het onderdeel voor dit soort kanaal ({kind}) ontbreekt. Vraag ICT om het te installeren.")
+
+
 ONE = ("select id, kind, name, address, mode, team_id, hours_id, settings, secrets, cursor, house_style, health,"
        " health_cause, health_since, checked, reply_address_proved, last_in_at, last_out_at, retried_at,"
        " archived_at from channel where id = $1")
@@ -124,7 +131,7 @@ async def add(connection: Connection, keys: Keys, kind: type[Connector], wanted:
                                    wanted.team_id, wanted.hours_id, wanted.settings, wanted.house_style)
     made = replace(wanted, id=id, secrets=_encrypt(keys, id, {}, secrets, by))
     await _write(connection, made)
-    await _tell(connection, by, made, "added", {}, _public(made) | _replaced(secrets))
+    await _tell(connection, by, made, "added", {}, _public(made, replaced=sorted(secrets)))
     return made
 
 
@@ -140,8 +147,8 @@ async def update(connection: Connection, keys: Keys, kind: type[Connector], want
         wanted = replace(wanted, secrets=_encrypt(keys, old.id, have, secrets, by))
     await _free(connection, wanted.name, old.id)
     await _write(connection, wanted)
-    forgotten = {"forgotten": sorted(forget)} if forget else {}
-    await _tell(connection, by, wanted, "settings", _public(old), _public(wanted) | _replaced(secrets) | forgotten)
+    await _tell(connection, by, wanted, "settings", _public(old),
+                _public(wanted, replaced=sorted(secrets), forgotten=sorted(forget)))
     return wanted
 
 
@@ -204,8 +211,7 @@ async def set_health(connection: Connection, id: int, health: str, cause: str, a
 
 async def advance(connection: Connection, id: int, before: Mapping[str, Any], after: Mapping[str, Any],
                   last_in_at: datetime | None) -> bool:
-    """Move the cursor, in the transaction that stored what it stands for. False: somebody else moved it, and this
-    transaction is to be rolled back."""
+    """Move the cursor, in the transaction that stored what it stands for. False: it was moved elsewhere, roll back."""
     # only from where we knew it to be
     done = await connection.execute(
         "update channel set cursor = $3, last_in_at = coalesce($4, last_in_at) where id = $1 and cursor = $2",
@@ -220,8 +226,7 @@ def settings_of(channel: Channel, keys: Keys, kind: type[Connector]) -> Any:
 
 
 def secrets_of(channel: Channel, keys: Keys, strict: bool = True) -> dict[str, SecretMark]:
-    """The credentials by the name of their setting. Raises `SignInNeeded` when they cannot be read; not `strict`:
-    none then, so that they can be filled in again."""
+    """The credentials by the name of their setting. Raises `SignInNeeded`; not `strict`: those that can be read."""
     if channel.secrets is None:
         return {}
     try:
@@ -243,8 +248,7 @@ class Live:
         self._made: dict[int, tuple[tuple, Connector]] = {}
 
     async def connector(self, id: int) -> Connector:
-        """The connector of a channel, as it is set now. Raises `NoChannel`, and `SignInNeeded` when it cannot be
-        made."""
+        """The connector of a channel, as it is set now. Raises `NoChannel` and `SignInNeeded`."""
         async with self._database.connection() as connection:
             row = await get(connection, id)
         version = (row.kind, row.settings, row.secrets, row.reply_address_proved)
@@ -265,9 +269,9 @@ class Live:
         return made
 
     def kind(self, name: str) -> type[Connector]:
-        """A connector class by its name. Raises `SignInNeeded` when it is not installed."""
+        """A connector class by its name. Raises `PartMissing`."""
         if name not in self.kinds:
-            raise SignInNeeded(f"De koppeling {name} is niet geïnstalleerd op deze server.")
+            raise PartMissing(name)
         return self.kinds[name]
 
     async def renewed(self, id: int, name: str, value: Secret) -> None:
@@ -334,14 +338,10 @@ def _belongs_to(id: int) -> str:
     return f"channel:{id}"
 
 
-def _public(row: Channel) -> dict[str, Any]:
+def _public(row: Channel, **secrets: list[str]) -> dict[str, Any]:
     return {"name": row.name, "mode": row.mode, "team": row.team_id, "hours": row.hours_id, **row.house_style,
             **{f"settings.{key}": list(value) if isinstance(value, tuple) else value
-               for key, value in row.settings.items()}}
-
-
-def _replaced(secrets: Mapping[str, str]) -> dict[str, Any]:
-    return {"replaced": sorted(secrets)} if secrets else {}
+               for key, value in row.settings.items()}, **{what: names for what, names in secrets.items() if names}}
 
 
 def _found(row: asyncpg.Record | None) -> Channel:

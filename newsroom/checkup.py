@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from urllib.parse import urlsplit
@@ -14,7 +14,7 @@ import asyncpg
 import redis.asyncio
 from redis.exceptions import RedisError
 
-from connectors import connectors
+from connectors import installed
 from newsroom import channel, database, letter, probe, secret
 from newsroom.hours import next_open
 from newsroom.language import text
@@ -63,7 +63,12 @@ async def run(settings: Settings, quick: bool) -> AsyncIterator[Finding]:
                 return
             for finding in await _calendars(connection):
                 yield finding
-            live = channel.Live(pool, connectors(), keys)
+            kinds, broken = installed()
+            for one in broken:
+                yield Finding("connectors", False, asdict(one))
+            if not broken:
+                yield Finding("connectors", True, {})
+            live = channel.Live(pool, kinds, keys)
             for row in await channel.every(connection):
                 yield await _channel(row, live)
     finally:
@@ -160,7 +165,7 @@ async def _calendars(connection: database.Connection) -> list[Finding]:
 async def _channel(row: channel.Channel, live: channel.Live) -> Finding:
     kind = live.kinds.get(row.kind)
     if kind is None:
-        return Finding("channel", False, {"name": row.name, "problem": f"connector {row.kind} is not installed"})
+        return Finding("channel", False, {"name": row.name, "problem": str(channel.PartMissing(row.kind))})
     steps = await probe.check(kind, live.keys, row, {}, renewed=partial(live.renewed, row.id))
     wrong = next((step for step in steps if not step.ok), None)
     problem = (wrong.problem or wrong.name) if wrong else ""

@@ -95,7 +95,8 @@ class Collector:
             log.warning("collector lost its claims")
             await self._stop(list(self._running))
         async with self._database.connection() as connection:
-            wanted = {row.id: row for row in await channel.every(connection) if self._listens(row)}
+            rows = await channel.every(connection)
+        wanted = {row.id: row for row in rows if self._listens(row)}
         over = [id for id, (version, _) in self._running.items() if id not in wanted or _version(wanted[id]) != version]
         await self._stop(over)
         for id in set(over) - wanted.keys():
@@ -103,6 +104,10 @@ class Collector:
         for id, row in wanted.items():
             if id not in self._running and await self._claims.take(id):
                 self._running[id] = (_version(row), asyncio.create_task(self._keep(id), name=f"channel {id}"))
+        for row in rows:
+            if row.id not in wanted and row.kind in self._channels.kinds \
+                    and row.health_cause == str(channel.PartMissing(row.kind)):
+                await self._health(row.id, "new", "")  # its part is there again, and nobody tried it yet
 
     def _listens(self, row: Channel) -> bool:
         kind = self._channels.kinds.get(row.kind)
@@ -185,7 +190,8 @@ class Collector:
         trouble.last = type(error).__name__
         long = time.monotonic() - trouble.since >= self._pace.down_after
         refused = isinstance(error, SignInNeeded)
-        await self._health(id, "down" if long or refused else "faltering", cause(error), refused)
+        wrong_key = refused and not isinstance(error, channel.PartMissing)
+        await self._health(id, "down" if long or refused else "faltering", cause(error), wrong_key)
         wait = self._after(trouble)
         if refused:
             return self._pace.longest  # new settings start it at once

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from connectors import Delivery, DeliveryKey, connectors
+from connectors import Delivery, DeliveryKey, SignInNeeded, connectors, installed
 from connectors.email.show import show
 from newsroom import (
     account,
@@ -122,10 +122,12 @@ async def disable_user(settings: Settings, given: argparse.Namespace) -> None:
 
 
 async def add_channel(settings: Settings, given: argparse.Namespace) -> None:
-    kinds = connectors()
+    kinds, broken = installed()
     kind = kinds.get(given.kind)
     if kind is None:
-        raise Failed(f"there is no connector {given.kind}; installed are {', '.join(sorted(kinds))}")
+        why = next((f"the connector {one.name} of {one.package} cannot be used: {one.why}" for one in broken
+                    if one.name == given.kind), f"there is no connector {given.kind}")
+        raise Failed(f"{why}; installed are {', '.join(sorted(kinds))}")
     values, secrets, problems = option.read(kind.Settings, dict(_pair(one) for one in given.values))
     if problems:
         raise Failed("\n".join(f"{one.field}: {text('en', one.key, **one.values)}" for one in problems))
@@ -157,6 +159,15 @@ async def pause_channel(settings: Settings, given: argparse.Namespace) -> None:
         async with pool.transaction() as connection:
             await channel.set_mode(connection, one.id, "paused", By(None, datetime.now(UTC)))
     print(f"{given.name} is paused; what comes in meanwhile is read when it goes on.")
+
+
+async def reread_channel(settings: Settings, given: argparse.Namespace) -> None:
+    async with opened(settings) as (pool, _):
+        one = await _channel(pool, given.name)
+        async with pool.transaction() as connection:
+            ids = await delivery.unread(connection, one.id)
+            await delivery.replay(connection, ids)
+    print(f"{len(ids)} messages that could not be read are read again, as soon as the house runs.")
 
 
 async def add_token(settings: Settings, given: argparse.Namespace) -> None:
@@ -258,7 +269,10 @@ async def _channel(pool: Database, name: str) -> channel.Channel:
 
 async def _check_channel(pool: Database, settings: Settings, one: channel.Channel) -> None:
     live = channel.Live(pool, connectors(), secret.load(settings))
-    connector = live.make(one)
+    try:
+        connector = live.make(one)
+    except SignInNeeded as error:
+        raise Failed(str(error)) from error
     try:
         steps = await connector.check()
     finally:

@@ -222,6 +222,15 @@ async def set_slow(connection: Connection, ids: Sequence[int]) -> None:
     await connection.execute("update delivery set state = 'slow' where id = any($1::bigint[])", list(ids))
 
 
+async def unread(connection: Connection, channel_id: int) -> list[int]:
+    """The deliveries of a channel that could not be read, oldest first."""
+    # by a person who mended something, so now and then
+    rows = await connection.fetch(
+        "select distinct d.id from delivery d join message m on m.delivery_id = d.id where d.channel_id = $1"
+        " and m.kind = 'unreadable' and m.removed_at is null order by d.id", channel_id)
+    return [row["id"] for row in rows]
+
+
 async def replay(connection: Connection, ids: Sequence[int]) -> None:
     """Have deliveries read again, after a parser was mended. Reading twice gives the same messages."""
     # back to the start of the road, unless a person took its bytes away

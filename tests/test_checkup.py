@@ -31,7 +31,8 @@ async def found(settings: Settings, quick: bool = False) -> dict[str, bool]:
 
 
 async def test_a_good_installation_has_nothing_wrong(settings):
-    assert {"version", "role", "tables", "owner", "address", "space", "secret", "private"} == set(await found(settings))
+    assert {"version", "role", "tables", "owner", "address", "space", "secret", "private", "connectors"} == \
+        set(await found(settings))
     assert all((await found(settings)).values())
     assert {"version", "role", "tables"} == set(await found(settings, quick=True))
 

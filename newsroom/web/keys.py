@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiohttp import web
 
-from connectors import Connector
+from connectors import Broken, Connector
 from newsroom.access import Scope
 from newsroom.account import Account
 from newsroom.attendance import Attendance
@@ -38,6 +38,7 @@ ATTENDANCE = web.AppKey("attendance", Attendance)  # whose chat is open, and who
 SIGNING: web.AppKey[Callable[[str], bytes]] = web.AppKey("signing")  # a key per purpose
 CONNECTOR: web.AppKey[Callable[[int], Awaitable[Connector]]] = web.AppKey("connector")  # of a channel
 CHANNELS = web.AppKey("channels", Live)  # the kinds of channels, and the keys of their credentials
+BROKEN: web.AppKey[Sequence[Broken]] = web.AppKey("broken")  # kinds that are installed and left out
 
 REFERENCE = web.RequestKey("reference", str)  # of this request; on error pages and in the log
 ADDRESS = web.RequestKey("address", str)  # the visitor's, never a header's word alone

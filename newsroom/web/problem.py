@@ -59,8 +59,11 @@ def refuse(request: web.Request, error: Exception) -> web.Response:
             found = Refusal(401, "Not verified", "The key or signature is missing, wrong or too old.")
         case NotAccepted():
             found = Refusal(422, "Not a message", f"{error}.")
-        case NoChannel() | SignInNeeded():
-            found = Refusal(404, "No such channel", "There is no such channel, or it is not set up.")
+        case NoChannel():
+            found = Refusal(404, "No such channel", "There is no such channel, or it takes no messages.")
+        case SignInNeeded():  # nothing is wrong with what the source sends: it must keep it
+            found = Refusal(503, TITLES[503], "This channel does not work at the moment.",
+                            headers={"Retry-After": "300"})
         case NotFound():
             found = Refusal(404, TITLES[404], "There is nothing here that this token may see.")
         case Forbidden():

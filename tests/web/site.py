@@ -16,7 +16,7 @@ from newsroom.database import Database
 from newsroom.delivery import Writer
 from newsroom.settings import Settings
 from newsroom.web import application
-from newsroom.web.keys import CONNECTOR, SIGNING, WRITER
+from newsroom.web.keys import BROKEN, CONNECTOR, SIGNING, WRITER
 
 START = datetime(2026, 11, 23, 9, 42, tzinfo=UTC)  # a Monday, 10:42 here
 
@@ -48,6 +48,7 @@ async def site(db: Database, *parts: application.Part, connectors: dict[int, Con
         return connectors[id]
 
     app[WRITER], app[CONNECTOR] = Writer(db, lambda: None), connector
+    app[BROKEN] = ()
     app[SIGNING] = lambda purpose: purpose.encode().ljust(32, b".")
     for key, value in (more or {}).items():
         app[key] = value

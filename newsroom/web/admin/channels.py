@@ -20,8 +20,8 @@ from newsroom.team import Team
 from newsroom.web import fields
 from newsroom.web.admin import channel_fields, target_fields
 from newsroom.web.admin.channel_fields import Filled, Typed
-from newsroom.web.admin.frame import ID, PATH, by, done, notice, problem
-from newsroom.web.keys import CHANNELS, DATABASE, SETTINGS, now
+from newsroom.web.admin.frame import ID, PATH, Problem, by, done, notice, problem
+from newsroom.web.keys import BROKEN, CHANNELS, DATABASE, SETTINGS, now
 from newsroom.web.profile import must_prove, prove_again
 from newsroom.web.render import page, say
 from newsroom.web.routes import Routes
@@ -60,12 +60,16 @@ async def show_all(request: web.Request) -> web.Response:
         rows = await channel.every(connection)
         teams = {one.id: one.name for one in await team.every(connection)}
     kinds = {name: kind.title for name, kind in sorted(request.app[CHANNELS].kinds.items())}
-    return page(request, "admin/channels.html", rows=rows, teams=teams, kinds=kinds, notice=notice(request, SAVED))
+    return page(request, "admin/channels.html", rows=rows, teams=teams, kinds=kinds, broken=request.app[BROKEN],
+                notice=notice(request, SAVED))
 
 
 async def show(request: web.Request) -> web.Response:
     """The form of one channel, or of a new one."""
     async with request.app[DATABASE].snapshot() as connection:
+        row = await _row(request, connection)
+        if _lacks_its_part(request, row):
+            return _missing(request, row)
         opened = await _open(request, connection)
     return _page(request, opened, opened.filled)
 
@@ -118,12 +122,15 @@ async def archive(request: web.Request) -> web.StreamResponse:
     """Out of use, after a tick that says so."""
     form = await fields.read(request)
     async with request.app[DATABASE].snapshot() as connection:
-        opened = await _open(request, connection)
-    if not form.on("sure"):
-        shown = problem(request, "sure", "wrong.not_sure")
-        return _page(request, opened, opened.filled, Typed(opened.row, {}, problems=[shown]))
+        row = await _row(request, connection)
+        if not form.on("sure"):
+            shown = [problem(request, "sure", "wrong.not_sure")]
+            if _lacks_its_part(request, row):
+                return _missing(request, row, shown)
+            opened = await _open(request, connection)
+            return _page(request, opened, opened.filled, Typed(opened.row, {}, problems=shown))
     async with request.app[DATABASE].transaction() as connection:
-        await channel.archive(connection, opened.row.id, by(request))
+        await channel.archive(connection, row.id, by(request))
     raise done(request, "admin_channels", "archived")
 
 
@@ -151,19 +158,36 @@ async def _renewed(request: web.Request, row: Channel, typed: Typed, name: str, 
         typed.secrets[name] = value.reveal()
 
 
-async def _open(request: web.Request, connection: Connection) -> Opened:
-    """The channel of this address. Raises `HTTPNotFound`."""
-    kinds = request.app[CHANNELS]
+async def _row(request: web.Request, connection: Connection) -> Channel:
+    """The channel of this address, or a new one. Raises `HTTPNotFound`."""
     try:
-        if "id" in request.match_info:
-            row = await channel.get(connection, int(request.match_info["id"]))
-        else:
-            row = replace(BLANK, kind=request.match_info["kind"])
-        kind = kinds.kind(row.kind)
-    except (NoChannel, SignInNeeded) as error:
+        row = await channel.get(connection, int(request.match_info["id"])) if "id" in request.match_info else \
+            replace(BLANK, kind=request.match_info["kind"])
+    except NoChannel as error:
         raise web.HTTPNotFound from error
     if row.archived_at is not None:
         raise web.HTTPNotFound
+    return row
+
+
+def _lacks_its_part(request: web.Request, row: Channel) -> bool:
+    """Whether a channel of ours is of a kind that is not installed any more, or does not start."""
+    return bool(row.id) and row.kind not in request.app[CHANNELS].kinds
+
+
+def _missing(request: web.Request, row: Channel, problems: Sequence[Problem] = ()) -> web.Response:
+    """What can be done with such a channel: nothing but putting it out of use."""
+    why = next((one for one in request.app[BROKEN] if one.name == row.kind), None)
+    return page(request, "admin/channel_missing.html", 422 if problems else 200, row=row, why=why, problems=problems)
+
+
+async def _open(request: web.Request, connection: Connection) -> Opened:
+    """The channel of this address, with its form. Raises `HTTPNotFound`."""
+    kinds, row = request.app[CHANNELS], await _row(request, connection)
+    try:
+        kind = kinds.kind(row.kind)
+    except SignInNeeded as error:
+        raise web.HTTPNotFound from error
     terms = await term.load(connection, now(request).date())
     targets = await calendar.targets(connection, row.id) if row.id else {}
     marks = channel.secrets_of(row, kinds.keys, strict=False)
