@@ -19,6 +19,7 @@ from connectors import outbound
 from newsroom import account, api_token, app, command, link
 from newsroom.access import ROLES
 from newsroom.demo import peaks
+from newsroom.embedded_place import EmbeddedError
 from newsroom.settings import Settings, SettingsWrong, load
 
 PROG = "newsroom"
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `newsroom mail show ... | head`: whoever read our lines has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except command.Failed as failed:
+    except (command.Failed, EmbeddedError) as failed:
         print(f"{PROG}: {failed}", file=sys.stderr)
         return 1
 

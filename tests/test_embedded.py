@@ -185,6 +185,10 @@ async def test_second_process_gets_a_clear_error(data):
         done = subprocess.run([sys.executable, "-c", HOLDER, str(data)], capture_output=True, text=True)
         assert 1 == done.returncode
         assert f"already runs on {data} (process {os.getpid()})" in done.stderr
+        done = subprocess.run([sys.executable, "-m", "newsroom", "user", "list"], capture_output=True, text=True,
+                              env={**os.environ, "NEWSROOM_DATA": str(data)})
+        assert (1, 1) == (done.returncode, done.stderr.count("\n")), done.stderr
+        assert f"already runs on {data} (process {os.getpid()}). Stop that one" in done.stderr
 
 
 async def test_must_start_from_the_main_thread(data):
