@@ -195,12 +195,12 @@ async def claim(connection: Connection, limit: int, slow: bool = False) -> list[
 
 async def done(connection: Connection, outcomes: Mapping[int, str]) -> None:
     """Mark deliveries as read: {id: what is to be said of it, or empty}. A replay keeps what was said first; the bytes
-    of what a person `removed` go."""
+    of what a person `removed` go, and what was deleted in this very batch stays so."""
     # read: never claimed again
     await connection.execute(
         "update delivery set state = 'done', problem = case when w.problem = 'again' and delivery.problem <> ''"
-        " then delivery.problem else w.problem end from unnest($1::bigint[], $2::text[]) as w(id, problem)"
-        " where delivery.id = w.id",
+        " or delivery.problem = 'removed' then delivery.problem else w.problem end"
+        " from unnest($1::bigint[], $2::text[]) as w(id, problem) where delivery.id = w.id",
         list(outcomes), list(outcomes.values()))
     if removed := [id for id, problem in outcomes.items() if problem == "removed"]:
         # a person took away what this says, in another delivery

@@ -38,7 +38,7 @@ select conversation_id, channel_id, direction, kind, external_id, at,
   public, subject, body, quoted, html, details, problems, auto_reply, answers_to, author_address, author_name,
   recipients, removed_at is not null as gone, edited_at, earlier,
   array(select name || a.place from attachment a where a.message_id = m.id order by place) as files
-from message m order by conversation_id, at, external_id, body"""
+from message m"""
 SAID = """
 select c.kind, case when d.key like '%/nonsense/%' then d.key else external_id end as id, removed_at is not null as gone
 from message m join channel c on c.id = m.channel_id join delivery d on d.id = m.delivery_id
@@ -97,7 +97,7 @@ def mixed(dice: random.Random, channels: dict[str, int], rounds: int, captured: 
 
 
 async def state(db: Database) -> list[dict[str, Any]]:
-    """All that deliveries alone decide: who is with whom, what was said in which order, and how each card looks, not
+    """All that deliveries alone decide: who is with whom, what was said and when, and how each card looks, not
     the ids and references that the house draws."""
     async with db.connection() as connection:
         rows = await connection.fetch(CONVERSATIONS)
@@ -105,8 +105,8 @@ async def state(db: Database) -> list[dict[str, Any]]:
     messages: dict[int, list[dict[str, Any]]] = {}
     for row in said:
         messages.setdefault(row["conversation_id"], []).append({**dict(row), "conversation_id": None})
-    found = [{**dict(row), "id": None, "messages": messages.get(row["id"], [])} for row in rows]
-    return sorted(found, key=repr)  # several may have one external id and one moment
+    found = [{**dict(row), "id": None, "messages": sorted(messages.get(row["id"], []), key=repr)} for row in rows]
+    return sorted(found, key=repr)
 
 
 async def check(db: Database, stream: Stream) -> None:

@@ -131,10 +131,13 @@ async def test_a_deletion_may_come_first(db, alike):
 async def test_all_in_one_batch(db):
     channel = await add_channel(db)
     await bring(db, channel, paper("1", first()), paper("2", edit("twee")), paper("3", mail("m2", BEN)),
-                paper("4", deletion("m2", **{"from": BEN})))
-    await make_intake(db).drain()
-    found = await rows(db, "select external_id, body, removed_at is not null as gone from message order by 1")
-    assert [("m1", "twee", False), ("m2", "", True)] == [tuple(row.values()) for row in found]
+                paper("4", deletion("m2", **{"from": BEN})), paper("5", edit("vier", id="m2", **{"from": BEN})))
+    for _ in range(2):
+        await make_intake(db).drain()
+        found = await rows(db, "select external_id, body, removed_at is not null as gone from message order by 1")
+        assert [("m1", "twee", False), ("m2", "", True)] == [tuple(row.values()) for row in found]
+        async with db.transaction() as connection:
+            await delivery.replay(connection, [row["id"] for row in await connection.fetch("select id from delivery")])
 
 
 async def test_what_staff_removed_stays_removed(db):
