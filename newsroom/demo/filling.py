@@ -111,40 +111,31 @@ def _close(row: Conversation, one: Past, question: str, town: Town, secret: byte
     """Taken, perhaps asked, answered and closed, with the events of each step."""
     worker, labels = town.people[one.worker], [LABELS[one.about], *([KINDS[one.kind]] if one.kind in KINDS else [])]
     team = town.teams[WALLED[one.about]] if one.about in WALLED else row.team_id
-    after = replace(row, labels=sorted(town.labels[name] for name in labels), team_id=team,
-                    visibility=f"team:{team}" if one.about in WALLED else row.visibility, version=row.version + 1)
-    steps = [("labelled", one.claimed, town.people["sanne"], after)]
-    after = replace(after, assignee_id=worker, state="open", unread=0, version=after.version + 1)
-    steps.append(("claimed", one.claimed, worker, after))
+    placed = {"labels": sorted(town.labels[name] for name in labels), "team": team,
+              "class": f"team:{team}" if one.about in WALLED else row.visibility}
+    steps = [("labelled", one.claimed, town.people["sanne"], placed),
+             ("claimed", one.claimed, worker, {"assignee": worker, "state": "open"})]
     if one.asked:
-        after = replace(after, state="department", version=after.version + 1)
-        steps.append(("department_asked", one.asked, worker, after))
-    steps += _lateness(row, one, steps)
-    if one.answer:
-        after = replace(after, state="open", waiting_since=None, due_at=None, soon_at=None, lateness=0,
-                        answered_at=one.answered, last_at=one.answered, last_message_id=id, version=after.version + 1)
-        steps.append(("answered", one.answered, worker, after))
-        _answer(after, one, question, town, secret, id, written)
-    after = replace(after, state="closed", waiting_since=None, due_at=None, soon_at=None, lateness=0,
-                    closed_at=one.answered, close_reason_id=town.reasons[one.reason], version=after.version + 1)
-    steps.append(("closed", one.answered, worker, after))
-    before = row
-    for kind, at, actor, state in sorted(steps, key=lambda step: (step[1], step[3].version)):
-        written.drafts.append(Draft(kind, at, row.id, id if kind == "answered" else None, actor, facets(before),
-                                    facets(state)))
-        before = state
-    written.rows.append(after)
-
-
-def _lateness(row: Conversation, one: Past, steps: Sequence[tuple]) -> list[tuple]:
-    """What the timer would have written before the answer came."""
-    found = []
+        steps.append(("department_asked", one.asked, worker, {"state": "department"}))
     for kind, at, lateness in (("almost_late", row.soon_at, 1), ("late", row.due_at, 2)):
-        if at is not None and row.created_at < at < one.answered:
-            standing = max((step for step in steps if step[1] <= at), key=lambda step: step[3].version,
-                           default=(None, None, None, row))[3]
-            found.append((kind, at, None, replace(standing, lateness=lateness)))
-    return found
+        if at is not None and row.created_at < at < one.answered:  # as the timer would have written it
+            steps.append((kind, at, None, {"lateness": lateness}))
+    steps.sort(key=lambda step: step[1])
+    if one.answer:
+        steps.append(("answered", one.answered, worker, {"state": "open", "lateness": 0}))
+    steps.append(("closed", one.answered, worker, {"state": "closed", "lateness": 0}))
+    before = facets(row)
+    for kind, at, actor, changed in steps:
+        after = before | changed
+        written.drafts.append(Draft(kind, at, row.id, id if kind == "answered" else None, actor, before, after))
+        before = after
+    end = replace(row, labels=placed["labels"], team_id=team, visibility=placed["class"], assignee_id=worker,
+                  state="closed", unread=0, waiting_since=None, due_at=None, soon_at=None, lateness=0,
+                  closed_at=one.answered, close_reason_id=town.reasons[one.reason], version=row.version + len(steps))
+    if one.answer:
+        end = replace(end, answered_at=one.answered, last_at=one.answered, last_message_id=id)
+        _answer(end, one, question, town, secret, id, written)
+    written.rows.append(end)
 
 
 def _answer(row: Conversation, one: Past, question: str, town: Town, secret: bytes, id: int, written: Written) -> None:

@@ -6,9 +6,15 @@ import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
+from email.charset import QP, Charset
+from email.header import Header
+from email.message import Message
+from email.mime.image import MIMEImage
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from email.policy import compat32
+from email.utils import format_datetime, formataddr, parseaddr
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +26,9 @@ from newsroom.form import Form
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 MONTHS = "jan feb mrt apr mei jun jul aug sep okt nov dec".split()
+UTF8 = Charset("utf-8")
+UTF8.body_encoding = QP
+LINES = compat32.clone(linesep="\r\n")
 PHOTO = 240, 160  # pixels
 TILE, JOINT, LOOSE = 30, 2, (5, 2)  # pixels, pixels, column and row
 REPORT = """\
@@ -66,18 +75,19 @@ def mail(key: str, sender: str, to: str, subject: str, text: str, at: datetime, 
          extra: Mapping[str, Any] | None = None) -> Delivery:
     """A mail that came in at `at`. `quoted` is (when, who, text) of the message it answers."""
     extra = extra or {}
-    message = _head(key, sender, to, subject, at, references)
-    for name, value in {**(headers or {}), **extra.get("headers", {})}.items():
-        message[name] = value
     body = text.strip() + "\n"
     if quoted:
         body += "\n" + "\n".join([_attribution(*quoted[:2]), *(f"> {line}" for line in quoted[2].splitlines())]) + "\n"
-    message.set_content(body)
+    message: Message = MIMEText(body, "plain", UTF8)
     if "html" in extra:
-        message.add_alternative(extra["html"], subtype="html")
-    for name in extra.get("photos", ()):
-        message.add_attachment(photo(), "image", "png", filename=name)
-    return _delivery(key, message, to, at)
+        message = MIMEMultipart("alternative", _subparts=[message, MIMEText(extra["html"], "html", UTF8)])
+    if "photos" in extra:
+        message = MIMEMultipart("mixed", _subparts=[message, *map(_attached, extra["photos"])])
+    _head(message, key, sender, to, subject, at, references)
+    for name, value in {**(headers or {}), **extra.get("headers", {})}.items():
+        message[name] = value
+    return Delivery(DeliveryKey(key), message.as_bytes(policy=LINES), at, "message/rfc822",
+                    {"folder": "INBOX", "own": to})
 
 
 def report(key: str, recipient: str, to: str, original: str, reason: str, at: datetime) -> Delivery:
@@ -104,6 +114,7 @@ def given(letter: Letter) -> dict[str, str]:
             "naam": letter.name, **how}
 
 
+@cache
 def photo() -> bytes:
     """A picture of a pavement with one loose tile (PNG)."""
     width, height = PHOTO
@@ -112,19 +123,21 @@ def photo() -> bytes:
             + _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b""))
 
 
-def _head(key: str, sender: str, to: str, subject: str, at: datetime, references: Sequence[str]) -> EmailMessage:
-    message = EmailMessage(policy=SMTP)
+def _head(message: Message, key: str, sender: str, to: str, subject: str, at: datetime,
+          references: Sequence[str]) -> None:
     message["Message-ID"] = f"<{key.replace('/', '.')}@{parseaddr(sender)[1].partition('@')[2] or 'post.example'}>"
     message["Date"] = format_datetime(at.astimezone(ZONE))
-    message["From"], message["To"], message["Subject"] = sender, to, subject
+    message["From"], message["To"] = formataddr(parseaddr(sender)), to
+    message["Subject"] = subject if subject.isascii() else Header(subject, "utf-8")
     if references:
         message["In-Reply-To"] = f"<{references[-1]}>"
-        message["References"] = " ".join(f"<{one}>" for one in references)
-    return message
+        message["References"] = "\r\n ".join(f"<{one}>" for one in references)
 
 
-def _delivery(key: str, message: EmailMessage, to: str, at: datetime) -> Delivery:
-    return Delivery(DeliveryKey(key), message.as_bytes(), at, "message/rfc822", {"folder": "INBOX", "own": to})
+def _attached(name: str) -> Message:
+    part = MIMEImage(photo(), "png")
+    part.add_header("Content-Disposition", "attachment", filename=name)
+    return part
 
 
 def _attribution(at: datetime, who: str) -> str:
