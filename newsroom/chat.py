@@ -202,12 +202,15 @@ async def file(connection: Connection, address: str, id: int) -> File | None:
 async def wait(connection: Connection, channel_id: int, at: datetime) -> float | None:
     """Minutes that a visitor who comes now will wait, about: as others did lately, or as the first in the queue does
     already. None: nobody waits and nobody did."""
-    # first answers of the last hour, and the oldest line without one
+    # first answers of the last hour, and the oldest line without one whose visitor is still there
     row = await connection.fetchrow(
         "select (select percentile_cont(0.5) within group (order by extract(epoch from answered_at - created_at))"
         "   from conversation where channel_id = $1 and answered_at between $3 and $2) as usual,"
         " (select extract(epoch from $2 - min(waiting_since)) from conversation where channel_id = $1"
-        "   and state in ('new', 'open') and answered_at is null) as longest", channel_id, at, at - WAIT_WINDOW)
+        "   and state in ('new', 'open') and answered_at is null and exists (select from participant p"
+        "    join chat v on v.address = p.address and v.away_at is null"
+        "    where p.kind = 'chat' and p.conversation_id = conversation.id)) as longest",
+        channel_id, at, at - WAIT_WINDOW)
     found = [float(value) for value in (row["usual"], row["longest"]) if value is not None]
     return max(found) / 60 if found else None
 

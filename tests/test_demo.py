@@ -117,9 +117,11 @@ async def test_every_channel_stands_on_the_board_in_every_way(town):
 
 
 async def test_somebody_is_away_whose_work_waits(town):
-    away, = await fetch(town, "select name, until from absence join account on account.id = account_id"
+    away, = await fetch(town, "select account.id, name, until from absence join account on account.id = account_id"
                               " where $1 between since and until", AT.date())
     assert AT.date() < away["until"]
+    assert [] == await fetch(town, "select id from event where actor_id = $1 and at >= $2", away["id"],
+                             datetime(2026, 11, 22, 23, tzinfo=UTC))
     assert await fetch(town, "select from conversation c join account a on a.id = c.assignee_id where a.name = $1"
                              " and c.state = 'open'", away["name"])
 
@@ -189,6 +191,8 @@ async def test_a_chat_of_before_is_over_and_its_visitor_saw_the_answer(town):
 async def test_a_late_answer_was_late_in_the_events_too(town):
     late = await fetch(town, "select c.id from conversation c join event e on e.conversation_id = c.id and"
                              " e.kind = 'late' where c.state = 'closed' and c.created_at < $1", AT - timedelta(days=5))
+    assert [] == await fetch(town, "select id from event where kind = 'received' and before is null"
+                                   " and (after ->> 'lateness')::int > 1")
     total, = await fetch(town, "select count(*) as n from conversation where created_at < $1", AT - timedelta(days=5))
     assert 0.01 < len(late) / total["n"] < 0.25
 

@@ -91,10 +91,10 @@ async def _work(connection: Connection, town: Town, secret: bytes, by_delivery: 
     # where each went
     came = await connection.fetch("select delivery_id, conversation_id, external_id from message"
                                   " where delivery_id = any($1::bigint[]) order by delivery_id", list(by_delivery))
-    # a batch is read at one moment; what came in has its own
-    await connection.execute("update event_draft set at = m.at from message m where m.id = event_draft.message_id"
-                             " and event_draft.kind = 'received' and m.delivery_id = any($1::bigint[])",
-                             list(by_delivery))
+    # a batch is read at one moment; what came in has its own, at which nothing is late
+    await connection.execute("update event_draft set at = m.at, after = event_draft.after || '{\"lateness\": 0}'"
+                             " from message m where m.id = event_draft.message_id and event_draft.kind = 'received'"
+                             " and m.delivery_id = any($1::bigint[])", list(by_delivery))
     rows = await conversation.lock(connection, [row["conversation_id"] for row in came])
     ids = iter(await message.reserve(connection, len(came)))
     written = Written()
@@ -124,7 +124,7 @@ def _close(row: Conversation, one: Past, question: str, town: Town, secret: byte
     if one.answer:
         steps.append(("answered", one.answered, worker, {"state": "open", "lateness": 0}))
     steps.append(("closed", one.answered, worker, {"state": "closed", "lateness": 0}))
-    before = facets(row)
+    before = facets(row) | {"lateness": 0}
     for kind, at, actor, changed in steps:
         after = before | changed
         written.drafts.append(Draft(kind, at, row.id, id if kind == "answered" else None, actor, before, after))

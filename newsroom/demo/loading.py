@@ -20,7 +20,7 @@ from newsroom.demo.moment import Moments
 from newsroom.demo.past import Past, Plan, past
 from newsroom.demo.play import Play
 from newsroom.demo.script import read, scripts, times
-from newsroom.demo.shift import Shifts
+from newsroom.demo.shift import Shifts, days_off
 from newsroom.demo.stand_in import demo_kinds
 from newsroom.hours import Hours
 from newsroom.intake import Intake
@@ -72,7 +72,7 @@ def _weeks(moments: Moments, hours: Hours) -> list[Past]:
     plan, scripted = read("town.toml"), moments.read(SCRIPTED)
     mailboxes = [key for key, one in plan["channels"].items() if one["kind"] == "email"]
     made = past(moments.at, Plan(plan["channels"], read("history.toml"), read("trickle.toml")["names"],
-                                 plan["workers"], Shifts(plan["shifts"]), hours))
+                                 plan["workers"], Shifts(plan["shifts"], days_off(plan["people"], moments.at)), hours))
     return [one for one in made if one.at < scripted or one.via not in mailboxes]
 
 

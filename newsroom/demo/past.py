@@ -22,7 +22,7 @@ TONES = {"mail": ("mail",), "chat": ("chat", "mail"), "post": ("post", "chat"), 
          "app": ("app", "chat"), "paper": ("paper", "mail")}
 ASKED = 0.2  # of all, a department was asked
 # open minutes to an answer, in the middle
-QUICK = {"mail": 180.0, "chat": 4.0, "post": 90.0, "phone": 6.0, "app": 120.0,
+QUICK = {"mail": 180.0, "chat": 2.0, "post": 90.0, "phone": 6.0, "app": 120.0,
          "paper": 600.0}
 SPREAD = 0.8  # of the logarithm of that time: some take five times as long
 OFTEN = 0.12  # of all, by somebody who wrote before
@@ -135,7 +135,9 @@ def _one(moment: datetime, via: str, about: str, text: Mapping[str, str], who: t
     claimed = deadline(moment, minutes * chance.uniform(0.1, 0.6), hours)
     answered = deadline(claimed, minutes * (4 if asked else 1) * chance.uniform(0.4, 0.9), hours)
     quiet = text["kind"] in NO_REPLY and chance.random() < 0.4
-    there = town.shifts.of(claimed, town.workers[about]) or town.workers[about]
+    people = [one for one in town.workers[about] if not any(town.shifts.is_off(one, at.astimezone(ZONE).date())
+                                                            for at in (claimed, answered))]
+    there = town.shifts.of(claimed, people) or people
     return Past(moment, via, about, text["kind"], *who, text["subject"].format(**filled), text["text"].format(**filled),
                 "" if quiet else text["answer"].format(**filled), chance.choice(there), claimed,
                 min(claimed + timedelta(minutes=2), answered) if asked else None, answered,

@@ -13,7 +13,7 @@ from newsroom.change import By
 from newsroom.conversation import NORMAL, URGENT
 from newsroom.database import Connection
 from newsroom.demo.script import read
-from newsroom.demo.volume import ZONE
+from newsroom.demo.shift import days_off
 from newsroom.form import Form
 
 DOMAIN = "voorbeeldstad.example"
@@ -64,6 +64,8 @@ async def build(connection: Connection, at: datetime) -> Town:
     known = f"voorbeeld-{secrets.token_hex(4)}"
     hashed = await password.hash(known)
     people = {key: await _person(connection, one, teams, hashed, at) for key, one in plan["people"].items()}
+    for key, (first, last) in days_off(plan["people"], at).items():
+        await absence.away(connection, people[key], first, last, By(people[key], at))
     channels = {key: await _channel(connection, one, plan, teams, hours, at - AT_WORK)
                 for key, one in plan["channels"].items()}
     # labels, and topics, which are drawn in purple
@@ -101,10 +103,6 @@ async def _person(connection: Connection, one: Mapping[str, Any], teams: Mapping
     await connection.execute("update account set roles = $2 where id = $1", id, one["roles"])
     await connection.executemany("insert into account_team (account_id, team_id) values ($1, $2)",
                                  [(id, teams[team]) for team in one["teams"]])
-    if "away" in one:
-        since, more = one["away"]
-        today = at.astimezone(ZONE).date()
-        await absence.away(connection, id, today - timedelta(days=since), today + timedelta(days=more), By(id, at))
     return id
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import msgspec
 from aiohttp import web
@@ -13,6 +14,7 @@ from newsroom.web.keys import ATTENDANCE, DATABASE, log
 from newsroom.web.socket import SOCKETS, Board
 
 TOGETHER_SECONDS = 0.1  # what changes within this is told at once
+AGAIN_SECONDS = 1.0  # until who has no conversation yet is looked for again
 
 encode = msgspec.json.Encoder().encode
 
@@ -24,16 +26,19 @@ class Visiting:
     def __init__(self, app: web.Application):
         self._app = app
         self._dirty: set[str] = set()
+        self._unplaced: set[str] = set()  # who is there, and whose first line was not read yet
         self._bell = asyncio.Event()
         app[ATTENDANCE].changed(self._changed)
 
     async def run(self) -> None:
         """Tell, until cancelled."""
         while True:
-            await self._bell.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(AGAIN_SECONDS if self._unplaced else None):
+                    await self._bell.wait()
             await asyncio.sleep(TOGETHER_SECONDS)
             self._bell.clear()
-            addresses, self._dirty = self._dirty, set()
+            addresses, self._dirty = self._dirty | self._unplaced, set()
             try:
                 await self._tell(addresses)
             except Exception as error:  # the database may be away: the next change is told again
@@ -45,6 +50,7 @@ class Visiting:
 
     async def _tell(self, addresses: set[str]) -> None:
         rows = await _rows(self._app, list(addresses))
+        self._unplaced = {one for one in addresses - rows.keys() if self._app[ATTENDANCE].state(one)[0]}
         frames: dict[frozenset[str], bytes | None] = {}
         for board in list(self._app[SOCKETS]):
             classes = board.viewer.audience[0]

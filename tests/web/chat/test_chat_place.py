@@ -274,6 +274,18 @@ async def test_a_board_hears_of_visitors_it_may_see_only(place, visitor, client)
     assert [] == found["Joris Bos"]
 
 
+async def test_a_board_hears_that_a_visitor_is_there_whose_first_line_it_has_just_got(place, visitor, client):
+    me = visitor()
+    await me.begin()
+    headers = {"Cookie": "=".join(await place.token("Sanne Vos")), "Origin": place.url}
+    async with me.open() as socket, client.ws_connect(f"{place.url}/live", headers=headers) as board:
+        await me.hello(socket)
+        assert [] == await heard(board, 1)  # nobody wrote anything yet
+        await me.say("Over de markt")
+        row = await conversation_of(place, "Over de markt")
+        assert {"id": row.reference, "here": True, "types": False} in await heard(board, 3)
+
+
 async def heard(board, seconds: float) -> list[dict]:
     """Every word on visitors within a while: that nothing comes needs a while."""
     entries: list[dict] = []
@@ -296,7 +308,12 @@ async def test_a_wait_is_what_others_waited_or_the_first_in_the_queue(place, cha
                 " values ($1::text, $2, 'closed', $3, $3, $4)", f"W{minutes}", channel, now - timedelta(minutes=40),
                 now - timedelta(minutes=40 - minutes))
         assert 6 == await chat.wait(connection, channel, now)
-        await connection.execute(
+        id = await connection.fetchval(
             "insert into conversation (reference, channel_id, state, created_at, last_at, waiting_since)"
-            " values ('W', $1, 'new', $2, $2, $2)", channel, now - timedelta(minutes=11))
+            " values ('W', $1, 'new', $2, $2, $2) returning id", channel, now - timedelta(minutes=11))
+        visit, _ = await chat.begin(connection, channel, now - timedelta(minutes=11), "nl")
+        await connection.execute("insert into participant (conversation_id, kind, address) values ($1, 'chat', $2)",
+                                 id, visit.address)
         assert 11 == round(await chat.wait(connection, channel, now))
+        await chat.end(connection, visit, now)  # who left waits no more
+        assert 6 == await chat.wait(connection, channel, now)
