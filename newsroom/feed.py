@@ -279,16 +279,17 @@ class Feed:
     def _card(self, id: int, before: dict | None, after: dict | None, classes: frozenset[str], language: str,
               news: News) -> Rendered | None:
         row = news.rows.get(id)
-        saw = before is not None and before["class"] in classes
-        sees = row is not None and row.visibility in classes and after is not None and after["class"] in classes
+        saw, sees = (one is not None and one["class"] in classes for one in (before, after))
         if row is None or not (saw or sees):
             return None
-        if not sees or row.state in ("merged", "removed"):
-            return {"k": "gone", "id": row.reference, "b": before if saw else None}
+        # the row may be further than these events: what is counted follows the events, what is shown the row
+        counted = {"b": before if saw else None, "a": after if sees else None}
+        if not sees or row.visibility not in classes or row.state in ("merged", "removed"):
+            return {"k": "gone", "id": row.reference, **counted}
         key = (id, language)
         if key not in news.cards:
             news.cards[key] = self._render.card(row, news.names, language)
-        return {"k": "card", "id": row.reference, "v": row.version, "b": before if saw else None, "a": after,
+        return {"k": "card", "id": row.reference, "v": row.version, **counted,
                 "f": facets(row) | moments(row) | {"asked": row.request}, "h": news.cards[key]}
 
     def _entry(self, one: Event, row: Conversation, news: News, language: str) -> Rendered:

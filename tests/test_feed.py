@@ -1,4 +1,7 @@
-"""Every committed change reaches every open board, in order, or that board reloads itself."""
+"""Every committed change reaches every open board, in order, or that board reloads itself.
+
+Longer than 350 lines because all of them share one reader of frames.
+"""
 
 from __future__ import annotations
 
@@ -66,11 +69,12 @@ class Client:
             return
         if entry.get("b"):
             self.counts[entry["b"]["state"]] = self.counts.get(entry["b"]["state"], 0) - 1
+        if entry.get("a"):
+            self.counts[entry["a"]["state"]] = self.counts.get(entry["a"]["state"], 0) + 1
         if entry["k"] == "gone":
             self.cards.pop(entry["id"], None)
             self.gone.append(entry["id"])
             return
-        self.counts[entry["a"]["state"]] = self.counts.get(entry["a"]["state"], 0) + 1
         known = self.cards.get(entry["id"])
         if known is None or known["v"] < entry["v"]:
             self.cards[entry["id"]] = {"v": entry["v"], "h": entry["h"], "state": entry["f"]["state"]}
@@ -219,6 +223,17 @@ async def _now(db, who: Scope, viewer: Viewer) -> Scope:
         found = await scope(connection, who.account_id)
     viewer.audience = (found.classes, *viewer.audience[1:])
     return found
+
+
+async def test_what_left_before_its_news_was_told_is_counted_in_and_out(db, feed, monkeypatch):
+    monkeypatch.setattr("newsroom.feed.BATCH", 1)  # a stretch of news ends before the last change
+    channel, chef = await add_channel(db), await add_account(db, "Chef", "chef_dag")
+    team = await add_team(db, "Jeugd", restricted=True)
+    viewer, out = await open_board(feed, db, chef)
+    receipt, = await receive(db, channel, paper("1", {"id": "m1", "text": "geheim"}))
+    await act(db, chef, receipt.reference, "team", to=team)
+    await settle(feed, viewer)
+    assert ({}, 0) == (out.cards, out.counts["new"])
 
 
 async def test_who_loses_sight_is_told_gone_and_nothing_else(db, feed):

@@ -107,7 +107,7 @@ function flush(which = queue) {
 function take(entry) {
   const known = store.cards.get(entry.id);
   const before = entry.b ?? null;
-  const after = entry.k === "card" ? entry.a : null;
+  const after = entry.a ?? null;
   store.changed(entry.id, before, after);
   follows.forEach((heard) => heard(entry));
   if (entry.k !== "card") return lose(entry.id);

@@ -21,5 +21,5 @@ export function showBadge(name, n) {
 
 /** What changed, for a page that shows no cards. */
 export function countEntries(store, entries) {
-  for (const { id, k, a, b } of entries) if (k === "card" || k === "gone") store.changed(id, b ?? null, (k === "card" && a) || null);
+  for (const { id, k, a, b } of entries) if (k === "card" || k === "gone") store.changed(id, b ?? null, a ?? null);
 }
