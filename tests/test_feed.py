@@ -354,7 +354,7 @@ async def _storm(db, stream: sources.Stream, references: list[str], who: Scope, 
     async def write() -> None:
         intake = make_intake(db, sources.here())
         for _ in range(10):
-            if dice.random() < 0.2:
+            if dice.random() < 0.2 and stream.deliveries:
                 await _take(db, intake, stream, 5)
             else:
                 verb, arguments = dice.choice(moves)
