@@ -14,6 +14,7 @@ from newsroom.web.problem import TITLES, Refusal
 from newsroom.web.render import page
 
 RETRY_SECONDS = 5  # when the database is away; it restarts in a few
+LEFT = 499  # in the log: the visitor went away while we were answering
 OWN_TEXT = (400, 403, 404, 405, 410, 413, 429, 500, 503)  # the statuses with words of their own in the catalogue
 PROGRAMS = ("/api/", "/ontvangst/")  # addresses that only programs use
 DETAILS = {404: "There is nothing at this address.", 405: "This address does not take this method.",
@@ -38,7 +39,7 @@ async def errors(request: web.Request, handler) -> web.StreamResponse:
         return answer(request, 404)
     except Exception as error:
         if isinstance(error, ConnectionError) and (request.transport is None or request.transport.is_closing()):
-            raise  # the visitor went away while we were answering
+            return web.Response(status=LEFT)  # which nobody gets
         if is_database_gone(error):
             log.error("database unreachable", error=type(error).__name__)
             return answer(request, 503, {"Retry-After": str(RETRY_SECONDS)})

@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 import aiohttp
 import pytest
 from aiohttp import WSMsgType
+from aiohttp.test_utils import make_mocked_request
 
 from newsroom import rights, session, triage
 from newsroom.conversation import find
 from newsroom.feed import Feed
 from newsroom.triage import By
-from newsroom.web import live
+from newsroom.web import errors, live
 from newsroom.web.keys import FEED
 from newsroom.web.live import SOCKETS
 from tests.house import START, add_account, add_channel, paper, receive
@@ -214,3 +215,10 @@ async def test_a_message_between_the_page_and_its_socket_is_not_missed(stage, db
     async with stage.open(await stage.sign_in(chef), seen_by_the_page, follows) as socket:
         batch = await take(socket, "b")
     assert [receipt.reference] == [entry["conv"] for entry in batch["e"] if entry["k"] == "msg"]
+
+
+async def test_who_hangs_up_while_the_socket_opens_is_no_fault_of_ours():
+    async def gone(request):
+        request.transport.is_closing.return_value = True
+        raise ConnectionResetError("Connection lost")
+    assert errors.LEFT == (await errors.errors(make_mocked_request("GET", "/live"), gone)).status
