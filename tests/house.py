@@ -9,13 +9,21 @@ from typing import Any, ClassVar
 from connectors import Attachment, Author, Capabilities, Delivery, DeliveryKey, ExternalId, Incoming, Kind
 from newsroom import delivery
 from newsroom.access import Scope, scope
-from newsroom.database import Database
+from newsroom.database import Connection, Database
 from newsroom.intake import Intake
 from newsroom.parser import Parsers
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 SECRET = b"a secret of thirty-two bytes....."
 US = "info@voorbeeldstad.example"
+
+
+async def end_claims(connection: Connection, space: int) -> None:
+    """End the sessions that hold a claim in this database, as the death of their process does. The server has more
+    databases, of other tests."""
+    await connection.execute("select pg_terminate_backend(pid, 5000) from pg_locks where locktype = 'advisory'"
+                             " and classid = $1 and granted and database = (select oid from pg_database"
+                             " where datname = current_database())", space)
 
 
 class Paper:

@@ -17,6 +17,7 @@ from newsroom import channel, collect
 from newsroom.channel import Channel, Live
 from newsroom.claim import Claims
 from newsroom.collect import Collector, Pace, Trouble
+from tests.house import end_claims
 from tests.tap import KINDS, PASSWORD, WELLS, Tap, Well
 from tests.test_channel import BY, KEYS, tap
 
@@ -229,8 +230,7 @@ async def test_one_owner_among_processes_and_another_takes_over(db):
         async with running(db):
             # the session that holds the claim dies, as with its process
             async with db.connection() as connection:
-                await connection.execute("select pg_terminate_backend(pid, 5000) from pg_locks"
-                                         " where locktype = 'advisory' and classid = $1 and granted", collect.CLAIMS)
+                await end_claims(connection, collect.CLAIMS)
             one.well.pour("b")
             await until(lambda: one.has("a", "b"))
         one.well.pour("c")
@@ -319,7 +319,7 @@ async def test_a_claim_is_one_lock_and_comes_free(database):
     await two.close()
     assert await one.take(6)
     connection = await asyncpg.connect(database.superuser_url)
-    await connection.execute("select pg_terminate_backend(pid, 5000) from pg_locks where locktype = 'advisory'")
+    await end_claims(connection, 1)
     await connection.close()
     assert await one.lost()
     await one.close()

@@ -11,7 +11,7 @@ import pytest
 from connectors import Outgoing, Refused, Sent
 from newsroom import outbox, sending
 from newsroom.outbox import AT_ONCE, Outbox
-from tests.house import SECRET, add_channel, paper, receive
+from tests.house import SECRET, add_channel, end_claims, paper, receive
 from tests.test_outbox import ANNA, Desk, Platform, make_desk
 
 
@@ -59,11 +59,11 @@ async def test_who_gets_a_new_number_still_knows_what_it_is_sending(desk):
     await asyncio.wait_for(desk.platform.hang.wait(), 10)
     sender = (await desk.row(id)).sender
     async with desk.db.connection() as connection:
-        await connection.execute("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'"
-                                 " and classid = $1 and objid = $2", sending.WORKER_LOCK, sender)
+        await end_claims(connection, sending.WORKER_LOCK)
     async with asyncio.timeout(20), desk.db.connection() as connection:
-        while await connection.fetchval("select coalesce(max(objid::bigint), $2) from pg_locks where classid = $1",
-                                        sending.WORKER_LOCK, sender) == sender:
+        while await connection.fetchval("select coalesce(max(objid::bigint), $2) from pg_locks where classid = $1"
+                                        " and database = (select oid from pg_database where datname ="
+                                        " current_database())", sending.WORKER_LOCK, sender) == sender:
             await asyncio.sleep(0.05)
     go.set()
     async with asyncio.timeout(20):
