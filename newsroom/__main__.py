@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import structlog
@@ -52,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(PROG, description="One hub for all contact of a municipality.",
                                   epilog="Settings come from NEWSROOM_ variables; the README has the table.")
     top.add_argument("--settings", type=Path, metavar="FILE", help="a file of NAME=value lines")
+    top.add_argument("--version", action="version", version=f"{PROG} {version(PROG)}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     _runs(commands)
     _cares(commands)

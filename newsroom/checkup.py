@@ -11,8 +11,6 @@ from functools import partial
 from urllib.parse import urlsplit
 
 import asyncpg
-import redis.asyncio
-from redis.exceptions import RedisError
 
 from connectors import installed
 from newsroom import channel, database, letter, probe, secret
@@ -141,11 +139,12 @@ def _space(settings: Settings) -> Finding:
 async def _redis(settings: Settings) -> Finding | None:
     if not settings.redis_url:
         return None
+    import redis.asyncio  # not at every start: most houses have none
     client = redis.asyncio.from_url(settings.redis_url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS)
     try:
         await client.ping()
         return Finding("redis", True, {})
-    except (RedisError, OSError) as error:
+    except (redis.RedisError, OSError) as error:
         return Finding("redis", False, {"error": str(error)})
     finally:
         await client.aclose()

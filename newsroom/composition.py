@@ -10,7 +10,7 @@ from connectors import Attachment, ExternalId, Outgoing
 from newsroom import message
 from newsroom.database import Connection
 from newsroom.message import Message, authors
-from newsroom.reply import reply_token
+from newsroom.reply import reply_token, signed
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 SEPARATOR = "-- "  # the line that mail programs know as the begin of a signature
@@ -41,12 +41,10 @@ async def outgoing(connection: Connection, row: Message, secret: bytes) -> Outgo
 
 def plain(body: str, signature: str, quoted: Message | None, separator: str = SEPARATOR) -> str:
     """The reply as text."""
-    parts = [body]
-    if signature.strip():
-        parts.append(f"{separator}\n{signature.strip()}".strip("\n"))
-    if quoted is not None:
-        parts.append("\n".join([_attribution(quoted), *(f"> {line}" for line in quoted.body.splitlines())]))
-    return "\n\n".join(parts)
+    text = signed(body, f"{separator}\n{signature.strip()}".strip("\n") if signature.strip() else "")
+    if quoted is None:
+        return text
+    return "\n\n".join([text, "\n".join([_attribution(quoted), *(f"> {line}" for line in quoted.body.splitlines())])])
 
 
 def rich(body: str, signature_html: str, quoted: Message | None) -> str:

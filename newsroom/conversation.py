@@ -148,6 +148,17 @@ async def participants(connection: Connection, conversation_id: int) -> list[tup
     return [tuple(row) for row in rows]
 
 
+async def further_channels(connection: Connection, conversation_id: int) -> list[str]:
+    """The names of the other mailboxes that one of its messages came in by as well."""
+    # its deliveries, also the copies of a message that was there already
+    rows = await connection.fetch(
+        "select distinct h.name from message m cross join lateral (select channel_id from delivery"
+        " where id = m.delivery_id union select channel_id from delivery where copy_of = m.id) d"
+        " join channel h on h.id = d.channel_id join conversation c on c.id = m.conversation_id"
+        " where c.id = $1 and h.id <> c.channel_id order by h.name", conversation_id)
+    return [row["name"] for row in rows]
+
+
 async def save(connection: Connection, rows: Sequence[Conversation]) -> None:
     """Write whole rows, each with its version raised by the caller."""
     if rows:

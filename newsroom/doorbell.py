@@ -11,18 +11,18 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import asyncpg
-import redis.asyncio
 import structlog
-from redis.exceptions import RedisError
 
 from newsroom.database import Database
 
 CHANNEL, WORDS = "newsroom_event", "newsroom_words"
 MOST_WORDS = 1000  # that wait to be told while the line is down; older ones are no longer true
 RETRY_SECONDS = 2.0
-AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, RedisError, TimeoutError)
+AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 
 log = structlog.get_logger()
 
@@ -33,7 +33,12 @@ class Doorbell:
     def __init__(self, database: Database, listen_url: str = "", redis_url: str = ""):
         self._database = database
         self._listen_url = listen_url or database.url
-        self._redis_url = redis_url
+        self._away: tuple[type[Exception], ...] = AWAY
+        self._redis: Callable[..., Any] | None = None
+        if redis_url:
+            import redis.asyncio  # costs every start a fifth of a second; most houses have none
+            self._redis = partial(redis.asyncio.from_url, redis_url)
+            self._away = (*AWAY, redis.RedisError)
         self._listeners: list[Callable[[], None]] = []
         self._hearers: list[Callable[[str], None]] = []
         self._words: deque[str] = deque(maxlen=MOST_WORDS)
@@ -74,7 +79,7 @@ class Doorbell:
             hearer(words)
 
     async def _tell(self) -> None:
-        client = redis.asyncio.from_url(self._redis_url) if self._redis_url else None
+        client = self._redis() if self._redis else None
         try:
             while True:
                 await self._due.wait()
@@ -93,7 +98,7 @@ class Doorbell:
                             # wake the readers of other processes; they ask the table
                             await connection.execute("select pg_notify(n, w) from unnest($1::text[], $2::text[])"
                                                      " as t(n, w)", *zip(*notices, strict=True))
-                except AWAY as error:
+                except self._away as error:
                     log.warning("doorbell not rung", error=type(error).__name__)
         finally:
             if client is not None:
@@ -103,8 +108,8 @@ class Doorbell:
         said = False
         while True:
             try:
-                await (self._hear_redis() if self._redis_url else self._hear_postgres())
-            except AWAY as error:
+                await (self._hear_redis() if self._redis else self._hear_postgres())
+            except self._away as error:
                 if not said:
                     log.warning("doorbell not heard", error=type(error).__name__)
                 said = True
@@ -112,7 +117,7 @@ class Doorbell:
 
     async def _hear_redis(self) -> None:
         # without a time limit on reading: redis-py's own default of 5 s ends a quiet subscription
-        client = redis.asyncio.from_url(self._redis_url, socket_timeout=None, health_check_interval=15)
+        client = self._redis(socket_timeout=None, health_check_interval=15)
         try:
             async with client.pubsub(ignore_subscribe_messages=True) as subscription:
                 await subscription.subscribe(CHANNEL, WORDS)

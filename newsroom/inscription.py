@@ -134,10 +134,6 @@ async def _name_strangers(connection: Connection, placement: Placement, fresh: s
 async def _copied(connection: Connection, copies: Sequence[Arrival]) -> None:
     if copies:
         await connection.executemany(
-            # the other mailbox shows it too
-            "insert into conversation_channel (conversation_id, channel_id) values ($1, $2) on conflict do nothing",
-            sorted({(copy.conversation_id, copy.stored.channel_id) for copy in copies}))
-        await connection.executemany(
             # its bytes go when the message goes
             "update delivery set copy_of = (select min(id) from message where conversation_id = $2 and copy_of = $3)"
             " where id = $1",
@@ -268,22 +264,22 @@ def _sum(row: Message) -> dict[str, Any]:
     waits = heard and not row.auto_reply and row.kind != "bounce"
     words = row.body or " · ".join(value for _, value in row.details)
     return {"conversation_id": row.conversation_id, "first_at": row.at, "last_at": row.at, "last_id": row.id,
-            "text": words[:640] if heard else None, "channel_id": row.channel_id,
+            "text": words[:640], "channel_id": row.channel_id,
             "author": called(Author(row.author_kind, row.author_address, row.author_name)) if heard else None,
             "subject": row.subject or None, "waiting_since": row.at if waits else None,
             "unread": int(heard), "answered": row.direction == "out"}
 
 
-# first and last, the newest words of the resident, and what is not answered yet: what came in after a reply of ours
-# was not read by its writer, whatever the sender's clock says; what an answer from elsewhere names was, whatever the
-# clock of that writer says
+# first and last, the newest words (of the resident, else ours), and what is not answered yet: what came in after a
+# reply of ours was not read by its writer, whatever the sender's clock says; what an answer from elsewhere names was,
+# whatever the clock of that writer says
 SUMS = """
 select m.conversation_id, min(m.at) as first_at, max(m.at) as last_at,
   (array_agg(m.id order by m.at desc, m.external_id desc, m.id desc))[1] as last_id,
   (array_agg(left(case when m.body <> '' or m.details = '[]' then m.body
       else (select string_agg(d->>1, ' · ') from jsonb_array_elements(m.details) d) end, 640)
-    order by m.kind = 'bounce', m.at desc, m.external_id desc)
-    filter (where m.direction = 'in' and m.removed_at is null))[1] as text,
+    order by m.direction <> 'in', m.kind = 'bounce', m.at desc, m.external_id desc)
+    filter (where m.removed_at is null))[1] as text,
   (array_agg(m.channel_id order by m.at, m.external_id))[1] as channel_id,
   (array_agg(case when m.author_name = '' and m.author_kind <> 'chat' then m.author_address else m.author_name end
     order by m.kind = 'bounce', m.at, m.external_id) filter (where m.direction = 'in'))[1] as author,

@@ -47,7 +47,7 @@ class Composed:
 @dataclass(frozen=True, slots=True)
 class Via:
     """The channel a reply goes over: the conversation's own, or the mailbox that answers for a form. `domain` is
-    for the ids we give, `secret` signs them, `kind` is the connector's name."""
+    for the ids we give, `secret` signs them, `kind` is the connector's name, `signature` stands under each reply."""
 
     channel_id: int
     mode: str
@@ -55,6 +55,7 @@ class Via:
     domain: str
     secret: bytes
     kind: str = ""
+    signature: str = ""
 
 
 async def answer(connection: Connection, row: Conversation, by: By, reply: Composed, via: Via) -> int:
@@ -69,7 +70,7 @@ async def answer(connection: Connection, row: Conversation, by: By, reply: Compo
     _check(row, reply, via)
     await _read_first(connection, row, by, reply, via.can.live)
     to = await _recipients(connection, row, reply, via)
-    _fits(reply, to, via.can)
+    _fits(reply, to, via)
     place = await aside.begin(connection, row, by, to[0], reply.text) if reply.private and row.public else row
     draft = await _queued(connection, row, by, replace(reply, to=to), via, place)
     await message.insert(connection, [draft])
@@ -155,6 +156,11 @@ async def mark_sent(connection: Connection, row: Conversation, by: By, message_i
     return bool(done)
 
 
+def signed(text: str, signature: str) -> str:
+    """A text with the channel's signature under it."""
+    return f"{text}\n\n{signature}" if signature else text
+
+
 def reply_token(reference: str, secret: bytes) -> str:
     """The signed token of a conversation's reply address: lower case, for mail servers that fold it."""
     sign = hmac.new(secret, b"reply:" + reference.encode(), hashlib.sha256).hexdigest()[:TOKEN_BYTES * 2]
@@ -199,9 +205,11 @@ def _check(row: Conversation, reply: Composed, via: Via) -> None:
         raise Conflict("conflict.state", state=row.state)
 
 
-def _fits(reply: Composed, to: Sequence[Author], can: Capabilities) -> None:
-    """Where handles count for their name only, a reply begins with them. A content warning counts too."""
-    text = addressed(reply.text.strip(), [person.address for person in to] if can.short_handles else ())
+def _fits(reply: Composed, to: Sequence[Author], via: Via) -> None:
+    """Where handles count for their name only, a reply begins with them. A content warning and the signature count
+    too."""
+    can, text = via.can, signed(reply.text.strip(), via.signature)
+    text = addressed(text, [person.address for person in to] if can.short_handles else ())
     if counted(text + (reply.subject if can.warning else ""), can) > can.longest_text:
         raise Wrong("wrong.too_long", most=can.longest_text)
 

@@ -247,9 +247,6 @@ async def absorb(connection: Connection, loser: int, survivor: int) -> None:
     await connection.execute("insert into participant (conversation_id, kind, address, name) select $2, kind, address,"
                              " name from participant where conversation_id = $1 on conflict do nothing",
                              loser, survivor)
-    await connection.execute("insert into conversation_channel (conversation_id, channel_id) select $2, channel_id"
-                             " from conversation_channel where conversation_id = $1 on conflict do nothing",
-                             loser, survivor)
     await connection.execute("update conversation set suggestion = $2 where suggestion = $1", loser, survivor)
     await draft.join(connection, loser, survivor)
     await connection.execute("update conversation set merged_into = $2 where merged_into = $1", loser, survivor)

@@ -6,6 +6,7 @@ import pytest
 
 from newsroom import inscription, message
 from tests.house import US, add_channel, paper, receive
+from tests.test_intake import rows
 
 ITEMS = [
     {"id": "m1", "from": "anna@post.example", "subject": "Afval", "text": "é" * 700},
@@ -27,3 +28,15 @@ async def test_what_one_message_makes_of_a_conversation_is_known_beforehand(db, 
         row, = (await message.get(connection, ids)).values()
         found = await inscription._sums(connection, [row.conversation_id])
     assert inscription._sum(row) == dict(found[row.conversation_id])
+
+
+async def test_a_card_tells_what_the_resident_said_and_else_what_we_said(db):
+    channel = await add_channel(db)
+    ours = {"id": "m1", "from": US, "direction": "out", "to": ["anna@post.example"], "text": "Uw pas ligt klaar."}
+    await receive(db, channel, paper("1", ours))
+    assert [{"excerpt": "Uw pas ligt klaar.", "author": "Anna"}] == await rows(
+        db, "select excerpt, author from conversation")
+    thanks = {"id": "m2", "from": "anna@post.example", "answers": ["m1"], "text": "Dank!"}
+    await receive(db, channel, paper("2", thanks),
+                  paper("3", ours | {"id": "m3", "answers": ["m2"], "text": "Graag gedaan.", "at": 60}))
+    assert [{"excerpt": "Dank!"}] == await rows(db, "select excerpt from conversation")

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors import connectors
-from newsroom import delivery, event, reply, triage
+from newsroom import conversation, delivery, event, reply, triage
 from newsroom.conversation import find
 from newsroom.intake import Intake
 from newsroom.parser import Parsers
@@ -140,6 +140,9 @@ async def test_one_mail_to_two_mailboxes_is_one_message_that_either_team_can_ans
     await receive(db, one, paper("1", item))
     state = await partition(db)
     assert [(value["messages"], value["channel_id"]) for value in state.values()] == [(["m1"], one)]
+    async with db.seen_by(["open"]).connection() as connection:
+        id = await connection.fetchval("select id from conversation")
+        assert ["Twee"] == await conversation.further_channels(connection, id)
     await receive(db, two, paper("2", mail("m2", ANNA, "m1", at=9)))
     assert [value["messages"] for value in (await partition(db)).values()] == [["m1", "m2"]]
 
@@ -200,8 +203,8 @@ async def _work(worker: Intake, dice: random.Random) -> None:
 
 async def _wipe(db) -> None:
     async with db.transaction() as connection:
-        for table in ("attachment", "message_text", "thread_key", "participant", "conversation_channel", "message",
-                      "conversation", "contact_identity", "contact", "delivery", "withdrawn"):
+        for table in ("attachment", "message_text", "thread_key", "participant", "message", "conversation",
+                      "contact_identity", "contact", "delivery", "withdrawn"):
             await connection.execute(f"delete from {table}")  # noqa: S608 - names of our own tables
 
 

@@ -55,13 +55,14 @@ class Desk:
             return self.platform
         return Outbox(self.db, connector, SECRET, lambda: None)
 
-    async def answer(self, client_id: str = "c1", at: datetime | None = None, **more) -> int:
+    async def answer(self, client_id: str = "c1", at: datetime | None = None, signature: str = "",
+                     **more) -> int:
         async with self.db.transaction() as connection:
             row = await find(connection, self.reference, self.sanne, lock=True)
             return await reply.answer(connection, row, By(self.sanne.account_id, at or datetime.now(UTC) - AGO),
                                       Composed(client_id, more.pop("text", "Dag Anna, dat klopt."), **more),
                                       Via(self.channel, "live", self.platform.capabilities, "voorbeeldstad.example",
-                                          SECRET))
+                                          SECRET, signature=signature))
 
     async def row(self, id: int) -> message.Message:
         async with self.db.connection() as connection:
@@ -191,7 +192,8 @@ async def test_an_answer_to_our_reply_joins_and_a_stranger_does_not(desk):
 
 
 @pytest.mark.parametrize("case", [
-    ({"text": "  "}, "wrong.empty"), ({"text": "x" * 1001}, "wrong.too_long")])
+    ({"text": "  "}, "wrong.empty"), ({"text": "x" * 1001}, "wrong.too_long"),
+    ({"text": "x" * 990, "signature": "Groet, Sanne"}, "wrong.too_long")])
 async def test_what_the_channel_cannot_carry_is_refused_before_it_is_queued(desk, case):
     more, key = case
     with pytest.raises(Wrong) as wrong:

@@ -182,6 +182,7 @@ async def _page(request: web.Request, status: int, given: Mapping[str, str] | No
         values = await _thread(connection, request, row, names, thread)
         values |= await _composer(connection, request, row, thread)
         values |= await _resident(connection, request, row, shown)
+        values["further"] = await conversation.further_channels(connection, row.id)
         values |= await work(connection, request)
     reason = names.reasons.get(row.close_reason_id or 0)
     return page(request, "conversation/conversation.html", status, row=row, given=given or {}, error=error,
@@ -217,6 +218,7 @@ async def _composer(connection: Connection, request: web.Request, row: Conversat
     if visit is not None and found and not found[1].can.live:  # gone: where the answer may go is what they told us
         to, others, writer = reply_form.written("email", visit.mail, visit.called), [], ""
     return {"visit": visit, "answer_channel": found[0] if found else None, "can": found[1].can if found else None,
+            "signature": reply.signed("", found[1].signature) if found else "",
             "drafts": await draft.of(connection, row.id, request[SCOPE].account_id),
             "default_to": to, "others": others, "writer": writer, "handles": reply_form.handles(thread),
             "warning": reply_form.warning(thread),

@@ -68,7 +68,9 @@ async def over(request: web.Request, wanted: Channel) -> Via | None:
                 await connector.learn()
     settings, signing = request.app[SETTINGS], request.app[SIGNING]
     return Via(wanted.id, wanted.mode, connector.capabilities, urlsplit(settings.address).hostname or "newsroom",
-               signing("reply"), wanted.kind)
+               signing("reply"), wanted.kind,
+               # a chat shows a line as it was typed
+               "" if connector.capabilities.live else wanted.house_style.get("signature_text", ""))
 
 
 def composed(post: Any, form: Fields) -> Composed:

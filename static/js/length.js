@@ -30,7 +30,7 @@ export function showLength(form) {
   const rules = { link: Number(place.dataset.link), handles: "handles" in place.dataset };
   const most = Number(place.dataset.limit);
   const show = () => {
-    const n = counted(addressed(text.value.trim(), names) + (subject?.value ?? ""), rules);
+    const n = counted(addressed(text.value.trim(), names) + place.dataset.signature + (subject?.value ?? ""), rules);
     const over = n > most;
     place.textContent = over ? t("compose.over", { n: n - most }) : t("compose.length", { n, most });
     if (over !== place.classList.contains("over")) place.setAttribute("aria-live", over ? "polite" : "off");
