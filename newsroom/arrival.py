@@ -72,12 +72,12 @@ async def _lock_parties(connection: Connection, arrivals: Sequence[Arrival]) -> 
 async def _fresh(connection: Connection, arrivals: list[Arrival], house: Configuration,
                  at: datetime) -> list[Arrival]:
     """Without the items that are here already; one that could not be read before gets its text now."""
-    # items of these deliveries, and mails under another number
+    # items of these deliveries, and mails under another number; in two parts, for one `or` reads all messages
     rows = await connection.fetch(
-        "select delivery_id, item, channel_id, identity, id, conversation_id,"
-        " kind = 'unreadable' and removed_at is null as to_mend from message"
-        " where delivery_id = any($1::bigint[]) or (channel_id, identity) in"
-        " (select * from unnest($2::int[], $3::text[]))",
+        "select m.delivery_id, m.item, m.channel_id, m.identity, m.id, m.conversation_id,"
+        " m.kind = 'unreadable' and m.removed_at is null as to_mend from (select id from message"
+        " where delivery_id = any($1::bigint[]) union select x.id from unnest($2::int[], $3::text[])"
+        " as w(channel_id, identity) join message x using (channel_id, identity)) here join message m using (id)",
         [arrival.stored.id for arrival in arrivals], [arrival.stored.channel_id for arrival in arrivals],
         [arrival.incoming.identity or None for arrival in arrivals])
     items = {(row["delivery_id"], row["item"]): row for row in rows}
