@@ -127,13 +127,17 @@ from message where id = any($1::bigint[])"""
 WORDS = """select id, setweight(to_tsvector('newsroom', left(subject, 1000)), 'A')
   || to_tsvector('newsroom', left(case when details = '[]' then body else body || ' ' ||
     (select string_agg(d->>1, ' ') from jsonb_array_elements(details) d) end, $2))"""
-# messages after the last one indexed, and those that a slower transaction left behind
+# messages after the last one indexed, and those among the 10,000 before it that a slower transaction left behind; the
+# limits tell the planner how few they are, else it reads both tables whole
 INDEX = """
-with fresh as (
-  select m.id, m.subject, m.body, m.details from message m left join message_text t on t.message_id = m.id
-  where t.message_id is null and m.removed_at is null
-    and m.id > coalesce((select max(message_id) from message_text), 0) - 10000
-  order by m.id limit $1),
+with last as (select coalesce(max(message_id), 0) - 10000 as id from message_text),
+fresh as (
+  select m.id, m.subject, m.body, m.details
+  from (select id, subject, body, details, removed_at from message where id > (select id from last)
+    order by id limit 10000 + $1) m
+  left join (select message_id from message_text where message_id > (select id from last)
+    order by message_id limit 10000) t on t.message_id = m.id
+  where t.message_id is null and m.removed_at is null order by m.id limit $1),
 made as (insert into message_text (message_id, words) """ + WORDS + """ from fresh on conflict do nothing returning 1)
 select count(*) from made"""
 # a message that got other words
