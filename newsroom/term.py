@@ -98,16 +98,21 @@ async def tick(connection: Connection, at: datetime, limit: int = 500) -> int:
     return changed
 
 
-_LIVE = " and state in ('new', 'open', 'department', 'waiting')"
-_LOCKED = _LIVE + " order by id limit $2 for no key update skip locked"
 # locked in the order of their ids; that order must not tempt to walk all ids, so the indexes are asked for them
-LATE = ("select * from conversation where id = any(array("
-        "(select id from conversation where lateness = 1 and due_at <= $1" + _LIVE + " limit $2) union all"
-        " (select id from conversation where lateness = 0 and soon_at <= $1 and due_at <= $1" + _LIVE + " limit $2)))"
-        " and lateness in (0, 1) and due_at <= $1" + _LOCKED)
-ALMOST = ("select * from conversation where id = any(array("
-          "select id from conversation where lateness = 0 and soon_at <= $1 and due_at > $1" + _LIVE + " limit $2))"
-          " and lateness = 0 and soon_at <= $1 and due_at > $1" + _LOCKED)
+LATE = """
+select * from conversation where id = any(array(
+    (select id from conversation where lateness = 1 and due_at <= $1
+      and state in ('new', 'open', 'department', 'waiting') limit $2)
+    union all (select id from conversation where lateness = 0 and soon_at <= $1 and due_at <= $1
+      and state in ('new', 'open', 'department', 'waiting') limit $2)))
+  and lateness in (0, 1) and due_at <= $1 and state in ('new', 'open', 'department', 'waiting')
+order by id limit $2 for no key update skip locked"""
+ALMOST = """
+select * from conversation where id = any(array(
+    select id from conversation where lateness = 0 and soon_at <= $1 and due_at > $1
+      and state in ('new', 'open', 'department', 'waiting') limit $2))
+  and lateness = 0 and soon_at <= $1 and due_at > $1 and state in ('new', 'open', 'department', 'waiting')
+order by id limit $2 for no key update skip locked"""
 
 
 async def recompute(connection: Connection, at: datetime, actor_id: int | None) -> int:
