@@ -91,9 +91,11 @@ async def fill_in(place, page=None, check=None) -> None:
 async def send_patiently(place, page, looks) -> None:
     """Machines are too fast: the page between keeps everything."""
     receipt, patience = place.get_by_text("Uw nummer is"), place.get_by_role("heading", name="Even geduld")
+    patience = patience.and_(place.locator(":not([data-left])"))
     await receipt.or_(patience).wait_for()
     while await patience.count():
         await looks(page)
+        await patience.evaluate("e => { e.dataset.left = true }")  # it stands there until the next page does
         await press(place, "Verstuur nu")
         await receipt.or_(patience).wait_for()
 
