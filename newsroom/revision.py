@@ -136,8 +136,9 @@ def _told(row: Message, item: Incoming, first: bool) -> tuple[Message, bool] | N
 
 async def _complete(connection: Connection, one: Arrival, row: Message) -> Message:
     """A message of which only changes had come: it is read from what it said at first, from now on."""
-    # the bytes of the change go when the message goes, too
-    await connection.execute("update delivery set copy_of = $2 where id = $1", row.delivery_id, row.id)
+    # the bytes of the change go when the message goes, too; from now on it is a change like any other
+    await connection.execute("update delivery set copy_of = $2, problem = case when problem = '' then 'change'"
+                             " else problem end where id = $1", row.delivery_id, row.id)
     await connection.execute("update delivery set copy_of = null where id = $1", one.stored.id)
     item = one.incoming
     return replace(row, kind=str(item.kind), identity=item.identity or None, delivery_id=one.stored.id, item=one.item,

@@ -26,6 +26,8 @@ async def test_a_house_in_order_has_nothing_to_report(db):
                   paper("6", mail("m1", kind="edit", at=1)), paper("7", mail("m1", kind="deletion", at=2)),
                   paper("8", mail("m1", kind="edit", at=3)), paper("9", mail("never", kind="deletion")))
     await receive(db, two, paper("5", both))
+    for key, early in (("10", mail("m5", kind="edit", at=1)), ("11", mail("m5"))):  # the change before the message
+        await receive(db, one, paper(key, early))
     assert await found(db) == {}
 
 
