@@ -29,9 +29,9 @@ COMPUTED = ("answer.", "board.empty.", "card.problem.", "channels.", "check.", "
             "notice.", "opening.", "outcome.", "people.link_sent.", "people.saved.", "priority.", "problem.",
             "profile.saved.", "public.by.", "public.opening.", "queue.age.", "queue.back.", "queue.cause.",
             "queue.column.", "queue.csv.", "queue.in.", "queue.list.work.", "queue.night.", "queue.part.",
-            "queue.period.", "queue.problem.", "queue.work.", "role.", "saved.", "send.", "shelf.add_to.", "state.",
-            "statement.", "theme.", "thread.unsure.", "token.scope.", "told.", "unit.", "verb.", "view.", "weekday.",
-            "work.", "wrong.")
+            "queue.period.", "queue.problem.", "queue.work.", "role.", "saved.", "search.by.", "search.unread.",
+            "send.", "shelf.add_to.", "state.", "statement.", "theme.", "thread.unsure.", "token.scope.", "told.",
+            "unit.", "verb.", "view.", "weekday.", "work.", "wrong.")
 KEY = r"""(?P<quote>['"`])(?P<key>[a-z][a-z0-9_.-]*)(?:(?P<more>\$\{|\{|(?P=quote)\s*[~+])|(?P=quote))"""
 CALLS = {
     "templates": (".html", re.compile(r"\bt\(\s*" + KEY)),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import asyncpg
 import pytest
 
-from newsroom import delivery, removal, search, triage
+from newsroom import board, delivery, removal, search, sought, triage
 from newsroom.conversation import find
+from newsroom.sought import Sought
 from newsroom.triage import By
 from tests.bench import million
 from tests.house import START, add_account, add_channel, add_team, make_intake, paper, receive
@@ -20,7 +22,17 @@ async def hits(db, scope, words: str) -> list[str]:
     async with db.transaction() as connection:
         while await search.index(connection):
             pass
-        return [hit.subject for hit in await search.find(connection, scope, words)]
+        return [hit.subject for hit in (await search.find(connection, scope, Sought(words))).hits]
+
+
+async def typed(db, scope, text: str) -> tuple[list[str], list[str]]:
+    """The subjects of what is found, the day after tomorrow, and the operators that say nothing."""
+    async with db.transaction() as connection:
+        while await search.index(connection):
+            pass
+        asked = sought.read(text, await board.names(connection), (START + timedelta(days=3)).date())
+        found = await search.find(connection, scope, asked)
+    return [hit.subject for hit in found.hits], [part.value for part in asked.unread]
 
 
 @pytest.fixture
@@ -65,9 +77,14 @@ async def test_any_words_are_only_words(db, sanne, words):
 
 async def test_a_form_without_a_text_is_found_by_its_values_and_shows_them(db, sanne):
     await receive(db, await add_channel(db), paper("1", mail("m1", subject="", details=[
-        ["Straat", "Dorpsstraat 4"], ["Container", "Rest"]]) | {"text": ""}))
-    assert [{"excerpt": "Dorpsstraat 4 · Rest"}] == await rows(db, "select excerpt from conversation")
+        ["Straat", "Dorpsstraat 4"], ["E-mail", "anna@post.example"], ["Telefoon", "06 12345678"]]) | {"text": ""}))
+    assert [{"excerpt": "Dorpsstraat 4 · anna@post.example · 06 12345678"}] == await rows(
+        db, "select excerpt from conversation")
     assert [""] == await hits(db, sanne, "dorpsstraat")
+    async with db.transaction() as connection:
+        found = await search.find(connection, sanne, Sought("dorpsstraat"))
+        pieces = (await search.extracts(connection, found.hits, "dorpsstraat"))[found.hits[0].reference]
+    assert [("Dorpsstraat", True), (" 4", False)] == pieces
 
 
 async def test_removed_words_are_not_found_and_mended_ones_are(db, sanne):
@@ -98,13 +115,87 @@ async def test_what_stands_around_the_words_is_shown_with_the_words_marked(db, s
     async with db.transaction() as connection:
         while await search.index(connection):
             pass
-        found = await search.find(connection, sanne, "container geleegd")
+        found = (await search.find(connection, sanne, Sought("container geleegd"))).hits
         pieces = (await search.extracts(connection, found, "container geleegd"))[found[0].reference]
-        by_name = await search.find(connection, sanne, "anna@post")
+        by_name = (await search.find(connection, sanne, Sought("anna@post"))).hits
         named = await search.extracts(connection, by_name, "anna@post")
     assert ["containers", "geleegd"] == [piece for piece, hit in pieces if hit]
     assert "Onze" in "".join(piece for piece, _ in pieces) and len("".join(piece for piece, _ in pieces)) < 400
     assert [(by_name[0].extract, False)] == named[by_name[0].reference]
+
+
+@pytest.fixture
+async def street(db):
+    """Two mailboxes, a team and a label; four conversations."""
+    team = await add_team(db, "Burgerzaken")
+    info, desk = await add_channel(db), await add_channel(db, "E-mail balie", "balie@voorbeeldstad.example", team)
+    made = [await receive(db, channel, paper(str(n), said(f"m{n}", who, subject, "De boom is om.", at=n * 86400)))
+            for n, (channel, who, subject) in enumerate([
+                (info, "anna.jansen@post.example", "Eerste"), (desk, "ben.yilmaz@post.example", "Tweede"),
+                (info, "anna.jansen@post.example", "Derde"), (info, "fatima@post.example", "Vierde")])]
+    async with db.transaction() as connection:
+        label = await connection.fetchval("insert into label (name) values ('Grofvuil') returning id")
+        await connection.execute("update conversation set labels = array[$1::int] where reference = $2", label,
+                                 made[2][0].reference)
+        await connection.execute("update conversation set state = 'closed', closed_at = last_at where reference = $1",
+                                 made[3][0].reference)
+
+
+@pytest.mark.parametrize(("text", "wanted"), [
+    ("boom kanaal:balie", ["Tweede"]), ('kanaal:"E-mail balie"', ["Tweede"]), ("team:burger", ["Tweede"]),
+    ("label:GROFVUIL", ["Derde"]), ("van:jansen", ["Derde", "Eerste"]), ("van:jansen boom", ["Derde", "Eerste"]),
+    ("from:ben.yilmaz@", ["Tweede"]), ("status:afgerond", ["Vierde"]),
+    ("status:open boom", ["Derde", "Tweede", "Eerste"]),
+    ("na:24-11-2026 voor:25-11-2026 boom", ["Tweede"]), ("na:2026-11-25", ["Vierde", "Derde"]),
+    ("voor:gisteren", ["Tweede", "Eerste"]), ("van:jansen label:grofvuil status:nieuw", ["Derde"]),
+    ("van:jansen kanaal:balie", []), ("Yilmaz kanaal:balie", ["Tweede"]), ("Yilmaz status:closed", [])])
+async def test_operators_narrow_what_is_found(db, sanne, street, text, wanted):
+    assert (wanted, []) == await typed(db, sanne, text)
+
+
+@pytest.mark.parametrize(("text", "unread"), [
+    ("kanaal:fax boom", ["fax"]), ("na:31-2-2026", ["31-2-2026"]), ("voor:ooit", ["ooit"]), ('team:""', [""])])
+async def test_an_operator_that_says_nothing_is_told_and_finds_nothing(db, sanne, street, text, unread):
+    assert ([], unread) == await typed(db, sanne, text)
+
+
+async def test_a_colon_alone_makes_no_operator(db, sanne):
+    await receive(db, await add_channel(db), paper("1", said("m1", ANNA, "Tijd", "Om 10:30 bij https://stad.example.")))
+    assert (["Tijd"], []) == await typed(db, sanne, "10:30")
+
+
+@pytest.mark.parametrize("text", ["jannsen", "van:jannsen", "van:Jansem boom"])
+async def test_a_name_with_a_mistake_in_it_finds_who_is_called_alike(db, sanne, street, text):
+    async with db.transaction() as connection:
+        while await search.index(connection):
+            pass
+        found = await search.find(connection, sanne, sought.read(text, await board.names(connection), START.date()))
+    assert ["Derde", "Eerste"] == [hit.subject for hit in found.hits] and found.alike == ("Anna.Jansen",)
+
+
+async def test_what_is_found_is_counted_by_its_facets(db, sanne, street):
+    async with db.transaction() as connection:
+        while await search.index(connection):
+            pass
+        found = await search.find(connection, sanne, Sought("boom"))
+    counted = search.facets(found.hits)
+    assert ([3, 1], {"new": 3, "closed": 1}, [1]) == (
+        list(counted["channel"].values()), counted["state"], list(counted["label"].values()))
+
+
+async def test_what_few_may_see_hides_nothing_older_from_others(db, sanne, monkeypatch):
+    """The newest matches are all of a team that this person is not in."""
+    monkeypatch.setattr(search, "DEPTHS", (2, 4, 8))
+    team = await add_team(db, "Jeugd", restricted=True)
+    hidden = await add_channel(db, "Jeugd", "jeugd@voorbeeldstad.example", team)
+    await receive(db, await add_channel(db), paper("1", said("m1", ANNA, "Oud", "zwembad")))
+    for n in range(2, 8):
+        await receive(db, hidden, paper(str(n), said(f"m{n}", f"p{n}@post.example", "Zorg", "zwembad")))
+    assert (["Oud"], []) == await typed(db, sanne, "zwembad")
+    monkeypatch.setattr(search, "DEPTHS", (2, 4))
+    async with db.transaction() as connection:
+        found = await search.find(connection, sanne, Sought("zwembad"))
+    assert ([], False) == (found.hits, found.whole)
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import pytest
 from newsroom import action, board, search
 from newsroom.board import Filter
 from newsroom.database import connect
+from newsroom.sought import Sought
 from tests.house import START, add_account, add_channel, add_team, paper, receive
 
 KINDS = ("open", "team", "sealed")
@@ -90,12 +91,12 @@ async def test_search_and_the_filter_by_label_work_behind_the_wall(db, town):
     for sees in (("open",), ("open", "team"), KINDS):
         scope = type(chef)(chef.account_id, chef.roles, frozenset(classes[kind] for kind in sees), chef.teams)
         async with db.seen_by(scope.classes).snapshot() as connection:
-            hits = await search.find(connection, scope, "lantaarn")
+            hits = (await search.find(connection, scope, Sought("lantaarn"))).hits
             assert sorted(sees) == sorted(hit.subject for hit in hits)
             found = await board.read(connection, scope, Filter(labels=(label,)), START)
             assert {ids[kind] for kind in sees} == {row.id for rows in found.cards.values() for row in rows}
             # nor does somebody with every class in their query see more than the wall lets through
-            everything = await search.find(connection, chef, "lantaarn")
+            everything = (await search.find(connection, chef, Sought("lantaarn"))).hits
             assert sorted(sees) == sorted(hit.subject for hit in everything)
 
 

@@ -7,6 +7,7 @@ import time
 
 from newsroom import search
 from newsroom.database import Database
+from newsroom.sought import Sought
 from tests.bench.columns import SCOPE
 from tests.bench.figure import Figure, cost, percentile, shape
 from tests.bench.place import Place
@@ -39,10 +40,10 @@ async def measure(database: Database, words: str, repeats: int) -> tuple[int, li
     async with database.seen_by(SCOPE.classes).snapshot() as connection:
         for turn in range(repeats + 10):
             start = time.perf_counter()
-            found = await search.find(connection, SCOPE, words)
+            found = await search.find(connection, SCOPE, Sought(words))
             if turn >= 10:
                 times.append((time.perf_counter() - start) * 1000)
-    return len(found), times
+    return len(found.hits), times
 
 
 async def whole(database: Database) -> set[str]:
@@ -52,7 +53,9 @@ async def whole(database: Database) -> set[str]:
     async with database.seen_by(SCOPE.classes).snapshot() as connection:
         for words in ASKED.values():
             classes = sorted(SCOPE.classes)
-            found |= await walks_whole(connection, search.BY_TEXT, [words, classes, search.DEPTHS[0]], TABLES, False)
-            found |= await walks_whole(connection, search.BY_NAME, [f"%{words}%", classes, words.upper(), 50], TABLES,
+            narrow = [classes, *[None] * 7]
+            ids = [row[0] for row in await connection.fetch("select messages_with($1, $2)", words, search.DEPTHS[0])]
+            found |= await walks_whole(connection, search.BY_TEXT, [*narrow, ids], TABLES, False)
+            found |= await walks_whole(connection, search.BY_NAME, [*narrow, f"%{words}%", words.upper(), 50], TABLES,
                                        False)
     return found

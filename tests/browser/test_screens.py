@@ -18,7 +18,7 @@ from tests.postgres import make_folder
 SCREENS = {
     "board": "/bord", "filtered": "/bord?prioriteit=3&wie=0", "list": "/bord?vorm=lijst",
     "mine": "/werk", "spam": "/spam",
-    "search": "/zoek?q=zwembad", "found": "/zoek?q=bewoner",
+    "search": "/zoek?q=zwembad", "found": "/zoek?q=status:open",
     "channels": "/kanalen?open=1", "opening": "/kanalen/1/openstelling", "conversation": "/gesprek/{Klopt}",
     "department": "/gesprek/{Bezwaar}", "closed": "/gesprek/{Openingstijden}",
     "queue": "/wachtrij?periode=maand", "queue_list": "/wachtrij/lijst?wat=leeftijd",

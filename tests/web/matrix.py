@@ -134,6 +134,7 @@ MATRIX = {
         GET /werk
         GET /spam
         GET /zoek
+        POST /zoek/bewaard
         GET /gesprek/{reference}
         POST /gesprek/{reference}/adres
         GET /gesprek/{reference}/opmaak/{message}
