@@ -10,7 +10,8 @@ from typing import Literal
 
 from newsroom.database import Connection
 
-Permission = Literal["read", "work", "triage", "seal", "steer", "configure", "log", "figures"]
+Permission = Literal["read", "work", "triage", "seal", "steer", "configure", "log", "figures", "roster",
+                     "plan"]
 
 ROLES = ("webcare", "chef_dag", "content_director", "supervisor", "analyst", "admin")
 PERMISSIONS: dict[Permission, frozenset[str]] = {
@@ -22,6 +23,8 @@ PERMISSIONS: dict[Permission, frozenset[str]] = {
     "configure": frozenset({"admin"}),  # no message content by this role alone
     "log": frozenset({"admin", "supervisor"}),
     "figures": frozenset({"analyst", "supervisor", "content_director", "chef_dag"}),
+    "roster": frozenset({"webcare", "chef_dag", "content_director", "supervisor", "admin"}),  # see who works when
+    "plan": frozenset({"chef_dag", "supervisor", "admin"}),  # say who works when
 }
 
 

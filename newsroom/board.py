@@ -133,6 +133,16 @@ async def tiles(connection: Connection, scope: Scope) -> dict[str, int]:
     return dict(row)
 
 
+async def busy(connection: Connection, scope: Scope, people: Sequence[int]) -> set[int]:
+    """Who of these people has something in hand, as far as the scope shows."""
+    # one look into the index for each
+    rows = await connection.fetch(
+        "select p.id from unnest($2::int[]) as p(id) where exists (select from conversation c"
+        " where c.assignee_id = p.id and c.visibility = any($1::text[]) and c.state = 'open')",
+        sorted(scope.classes), list(people))
+    return {row["id"] for row in rows}
+
+
 async def recount(connection: Connection) -> list[str]:
     """Facets whose tally is not what the conversations say: empty when the house is in order."""
     # compare the kept counts with the truth

@@ -56,6 +56,7 @@ KINDS = {
     "transcript_asked": "the visitor of a chat asked for it by mail",
     "channel_changed": "a channel's settings, mode or health",
     "rights_changed": "a person's rights changed",
+    "shift_changed": "who works when, or who is chef dag",
 }
 COLUMNS = ("id", "at", "kind", "conversation_id", "message_id", "actor_id", "before", "after", "key", "data")
 LIVE_STATES = ("new", "open", "department", "waiting")

@@ -274,6 +274,8 @@ class Feed:
         ids = sorted({one.data["channel"] for one in news.events if one.kind == "channel_changed"})
         if ids and classes:  # whoever reads conversations knows how the channels are
             entries.append({"k": "channel", "ids": ids, "ok": self.standing.ok, "all": self.standing.all})
+        if classes:
+            entries += [{"k": "shift", **one.data} for one in news.events if one.kind == "shift_changed"]
         return encode({"t": "b", "from": news.start, "to": news.end, "e": entries})
 
     def _card(self, id: int, before: dict | None, after: dict | None, classes: frozenset[str], language: str,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -41,6 +41,14 @@ class Shifts:
         """Whether somebody has this day off."""
         first, last = self.away.get(person, (date.max, date.max))
         return first <= day <= last
+
+
+def begins(plan: Mapping[str, Mapping[str, Any]], day: date) -> Iterator[tuple[str, datetime, datetime]]:
+    """Who begins on a day, by name, with the moments from and until which."""
+    for one in plan.values():
+        start, end = (datetime.combine(day + timedelta(days=one[part] // 24), time(one[part] % 24), ZONE)
+                      for part in ("from", "until"))
+        yield from ((person, start, end) for person, weekdays in one["days"].items() if day.weekday() in weekdays)
 
 
 def days_off(people: Mapping[str, Mapping[str, Any]], at: datetime) -> dict[str, tuple[date, date]]:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from newsroom import absence, account, form, password, setting
+from newsroom import absence, account, form, password, setting, shift
+from newsroom.access import PERMISSIONS
 from newsroom.change import By
 from newsroom.conversation import NORMAL, URGENT
 from newsroom.database import Connection
 from newsroom.demo.script import read
-from newsroom.demo.shift import days_off
+from newsroom.demo.shift import begins, days_off
+from newsroom.demo.volume import ZONE
 from newsroom.form import Form
 
 DOMAIN = "voorbeeldstad.example"
 TOLD = {"phone": "called", "counter": "spoken", "post": "letter"}  # how an answer is given at the desk
 MARK = "demo"  # the setting that says that nothing here is real
 AT_WORK = timedelta(weeks=9)  # as long everything has been there when the demo begins
+PLANNED_BEFORE, PLANNED_AFTER = 14, 28  # days around today with their shifts filled in
 PASSWORD = "demo_password"  # the setting with the password that everybody here has; its page shows it
 
 # the form that everybody begins with, with the subjects of the town and a title for the board
@@ -66,6 +69,7 @@ async def build(connection: Connection, at: datetime) -> Town:
     people = {key: await _person(connection, one, teams, hashed, at) for key, one in plan["people"].items()}
     for key, (first, last) in days_off(plan["people"], at).items():
         await absence.away(connection, people[key], first, last, By(people[key], at))
+    await shift.plan(connection, _shifts(plan, people, at))
     channels = {key: await _channel(connection, one, plan, teams, hours, at - AT_WORK)
                 for key, one in plan["channels"].items()}
     # labels, and topics, which are drawn in purple
@@ -92,6 +96,17 @@ async def is_there(connection: Connection) -> bool:
     # anything that the scripts could disturb
     return await connection.fetchval("select exists(select from channel) or exists(select from team)"
                                      " or exists(select from account)")
+
+
+def _shifts(plan: Mapping[str, Any], people: Mapping[str, int],
+            at: datetime) -> Iterator[tuple[int, datetime, datetime, bool]]:
+    """The shifts of last week and of the weeks to come; the chef dag leads by day."""
+    today = at.astimezone(ZONE).date()
+    for days in range(-PLANNED_BEFORE, PLANNED_AFTER):
+        for person, since, until in begins(plan["shifts"], today + timedelta(days=days)):
+            roles = plan["people"][person]["roles"]
+            if not PERMISSIONS["work"].isdisjoint(roles):
+                yield people[person], since, until, "chef_dag" in roles
 
 
 async def _person(connection: Connection, one: Mapping[str, Any], teams: Mapping[str, int], hashed: str,

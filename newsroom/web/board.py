@@ -14,7 +14,7 @@ from newsroom.account import Account
 from newsroom.board import STATES, Board, Filter, Names
 from newsroom.conversation import Conversation
 from newsroom.database import Connection
-from newsroom.web import views
+from newsroom.web import duty, views
 from newsroom.web.board_filter import PARAMETERS, View, layout_of, layouts, read_filter
 from newsroom.web.fragments import Fragments, named, times
 from newsroom.web.keys import RENDER, SCOPE, now, standing
@@ -46,9 +46,10 @@ async def show(request: web.Request) -> web.Response:
         tabs = await views.of(connection, request, wanted)
         people = await account.everyone(connection)
         hour = await flow.pulse(connection, request[SCOPE], now(request))
+        there = await duty.standing(connection, request[SCOPE], now(request))
         todo = await board.todo(connection, request[SCOPE])
     return page(request, "board/board.html", board=found, wanted=wanted, states=STATES, hour=hour, todo=todo,
-                channels=standing(request.app), views=tabs, layout=layout, layouts=layouts(request, wanted),
+                duty=there, channels=standing(request.app), views=tabs, layout=layout, layouts=layouts(request, wanted),
                 filters=_filters(request, wanted, names, people),
                 back=request.path_qs, query=request.query_string, choices=choices(request, names, people),
                 late=_first(found, 2), soon=_first(found, 1), page_size=board.PAGE,

@@ -26,7 +26,8 @@ EVENT_ICONS = {"claimed": "me", "assigned": "me", "team_changed": "people", "mov
                "takeover_asked": "swap", "takeover_allowed": "swap", "takeover_kept": "me"}
 # a message shows what these say, or staff need not see them between the words
 SILENT = frozenset({"received", "answered", "answered_elsewhere", "noted", "delivery_state", "unreadable", "bounced",
-                    "term_changed", "channel_changed", "rights_changed", "almost_late", "visitor_named"})
+                    "term_changed", "channel_changed", "rights_changed", "shift_changed", "almost_late",
+                    "visitor_named"})
 PROBLEMS = ("bounced", "not_sent", "unknown")  # of the row; anything else there: it could not be read
 SHORT_SUBJECT = 3
 

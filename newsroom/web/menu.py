@@ -42,7 +42,8 @@ def rail(request: web.Request, todo: Mapping[str, int] | None = None) -> list[It
 
 def admin(request: web.Request) -> list[Item]:
     """The pages of Beheer."""
-    return [item for name in ADMIN if (item := _item(request, name, ""))]
+    more = ("duty",) if request[SCOPE].may("plan") and not request[SCOPE].may("read") else ()  # others: from the board
+    return [item for name in (*ADMIN, *more) if (item := _item(request, name, ""))]
 
 
 def _item(request: web.Request, name: str, icon: str, n: int | None = None) -> Item | None:

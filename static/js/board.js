@@ -12,6 +12,7 @@ import { alarm, hear, hearAsked, say } from "./say.js";
 import { Selection } from "./select.js";
 import { allowSheet, mark } from "./beside.js";
 import { Live } from "./socket.js";
+import { askDuty, hearShift, keepDuty } from "./duty.js";
 import { countHour, keepStanding, showStanding } from "./standing.js";
 import { LIVE, Store, facts } from "./store.js";
 import * as time from "./time.js";
@@ -47,6 +48,7 @@ document.getElementById("filters")?.addEventListener("formdata", join);
 document.getElementById("density")?.addEventListener("submit", changeDensity);
 pauseButton();
 keepStanding();
+keepDuty();
 
 /** A page with a thread: its entries, and every change of a conversation it follows. */
 export function follow(heard) {
@@ -59,10 +61,12 @@ export const live = new Live(root.dataset.epoch, Number(root.dataset.position), 
     for (const entry of entries) {
       if (entry.k === "msg") follows.forEach((heard) => heard(entry));
       else if (entry.k === "channel") showStanding(entry);
+      else if (entry.k === "shift") hearShift(entry);
       else if (entry.k === "ask") hearAsked(entry);
       else enqueue(entry);
     }
     countHour();
+    askDuty();
   },
   presence: presence.hear,
   reset,
@@ -176,6 +180,7 @@ function take_over(board, page) {
   count(page);
   store.counters.forEach((counter) => counter.show(counter.n));
   tidy();
+  askDuty();
   time.show();
   showVisits(root);
   summary();
@@ -191,7 +196,6 @@ function count(page) {
   store.count({ lateness: [2] }, LIVE, tiles.late, (n) => (tile("late")?.classList.toggle("late", n > 0), write(tile("late")?.querySelector(".n"))(n)));
   store.count({ lateness: [1] }, LIVE, tiles.soon, (n) => (tile("soon")?.classList.toggle("soon", n > 0), write(tile("soon")?.querySelector(".n"))(n)));
   store.count(nothing, LIVE, tiles.open, write(tile("open")?.querySelector(".n")));
-  store.count(nothing, ["new"], tiles.unassigned, write(tile("unassigned")?.querySelector(".n")));
   for (const node of page.querySelectorAll("[data-column]")) {
     const name = node.dataset.column;
     const places = document.querySelectorAll(`[data-n="${name}"]`);

@@ -20,7 +20,7 @@ BOARD = """() => Object.fromEntries([...document.querySelectorAll('#board [data-
       [...card.querySelectorAll('.deeds .chip:not(.term, :has(time)), .deeds .av, .deeds .claim')]
         .map(one => one.textContent)])}]))"""
 COUNTS = """() => [...document.querySelectorAll('[data-tile="late"] .n, [data-tile="soon"] .n, [data-tile="open"] .n,'
-  + ' [data-tile="unassigned"] .n, .views .cnt, #shown')].map(node => node.textContent)"""
+  + ' .views .cnt, #shown')].map(node => node.textContent)"""
 
 
 async def until(condition: Callable[[], Any], what: str = "", deadline: float = DEADLINE) -> Any:

@@ -22,9 +22,10 @@ SCREENS = {
     "channels": "/kanalen?open=1", "opening": "/kanalen/1/openstelling", "conversation": "/gesprek/{Klopt}",
     "department": "/gesprek/{Bezwaar}", "closed": "/gesprek/{Openingstijden}",
     "queue": "/wachtrij?periode=maand", "queue_list": "/wachtrij/lijst?wat=leeftijd",
-    "redistribute": "/wachtrij/herverdeel", "entry": "/invoer",
+    "redistribute": "/wachtrij/herverdeel", "entry": "/invoer", "duty": "/dienst",
 }
-STILL = ("spam", "search", "found", "opening", "queue", "queue_list", "redistribute", "entry")  # without a live board
+STILL = ("spam", "search", "found", "opening", "queue", "queue_list", "redistribute", "entry",
+         "duty")  # without a live board
 THEMES, SIZES = ("light", "dark"), {"wide": WIDE, "narrow": NARROW}
 ALL = list(product(SCREENS, THEMES, SIZES))
 # each screen once, in turn in another look; the other looks in the full suite
@@ -87,7 +88,7 @@ async def test_nothing_scrolls_sideways_and_everything_can_be_hit(place, sign_in
     assert await page.evaluate("document.documentElement.scrollWidth") <= WIDE["width"]
 
 
-@pytest.mark.parametrize("screen", ["board", "channels", "opening", "conversation"])
+@pytest.mark.parametrize("screen", ["board", "channels", "opening", "conversation", "duty"])
 async def test_by_touch_everything_is_forty_pixels(place, sign_in, screen):
     page = await sign_in("Sanne Vos", address(place, screen), viewport=NARROW, has_touch=True)
     assert [] == await page.evaluate(TOO_SMALL, 40)

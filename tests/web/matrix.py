@@ -15,6 +15,8 @@ MAY = {
     "configure": {"admin"},
     "log": {"admin", "supervisor"},
     "figures": {"analyst", "supervisor", "content_director", "chef_dag"},
+    "roster": {"webcare", "chef_dag", "content_director", "supervisor", "admin"},
+    "plan": {"chef_dag", "supervisor", "admin"},
     "signed_in": {"webcare", "chef_dag", "content_director", "supervisor", "analyst", "admin", "nobody"},
 }
 OPEN = ("public", "machine")  # everybody; a machine's own token or signature is checked by its handler
@@ -129,6 +131,7 @@ MATRIX = {
         GET /bord
         GET /bord/nog
         GET /bord/stand
+        GET /dienst/stand
         POST /bord/weergaven
         POST /bord/weergaven/{id}
         GET /werk
@@ -164,7 +167,14 @@ MATRIX = {
         POST /kanalen/{id}/openstelling
         POST /kanalen/{id}/openstelling/verwijder
     """,
+    "roster": """
+        GET /dienst
+    """,
+    "plan": """
+        POST /dienst
+    """,
     "triage": """
+        POST /dienst/chef
         POST /wachtrij/norm
         POST /wachtrij/vrij
         GET /wachtrij/lijst
