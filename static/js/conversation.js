@@ -30,8 +30,6 @@ addEventListener("hashchange", unfold);
 unfold();
 setInterval(countDown, 1000);
 countDown();
-const print = document.getElementById("print");
-if (print) print.hidden = false, print.addEventListener("click", () => window.print());
 
 /** What the live socket says. */
 function heard(entry) {
@@ -187,6 +185,7 @@ function unfold() {
 }
 
 function clicked(event) {
+  if (event.target.closest("#print")) return window.print();
   const link = event.target.closest("a[data-open]");
   if (!link) return;
   event.preventDefault();

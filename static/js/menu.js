@@ -35,8 +35,8 @@ export function choose(anchor, title, options) {
 
 /** Tick any number of labels. Gives the ids, or undefined. */
 export function tick(anchor, title, options) {
-  return ask(title, options.map(({ value, text, checked }) => make("label", { className: "check" }, make("input", { type: "checkbox", name: "ids", value, checked }), ` ${text}`)),
-    t("form.save")).then((form) => form?.getAll("ids").map(Number));
+  const boxes = options.map(({ value, text, checked }) => make("label", { className: "check" }, make("input", { type: "checkbox", name: "ids", value, checked }), ` ${text}`));
+  return ask(title, [make("div", { className: "ticks" }, ...boxes)], t("form.save")).then((form) => form?.getAll("ids").map(Number));
 }
 
 /** A dialog with fields. Gives FormData, or undefined. */

@@ -106,6 +106,33 @@ async def test_what_stands_side_by_side_is_even(place, sign_in, size):
     assert abs(first - second) < 1
 
 
+async def test_on_the_smallest_phone_the_head_is_words_and_not_letters(place, sign_in):
+    page = await open_conversation(place, sign_in, "Klopt", "Sanne Vos", viewport={"width": 320, "height": 640})
+    assert (await page.locator("#subject").bounding_box())["width"] >= 200
+    over = """() => [...document.querySelectorAll('.head .chip, .head .btn')].filter(one => one.checkVisibility())
+      .map(one => one.getBoundingClientRect()).filter(box => box.height > 44 || box.right > innerWidth).length"""
+    assert 0 == await page.evaluate(over)
+
+
+async def test_a_long_list_of_own_work_hides_no_card(place, sign_in):
+    for number in range(9):
+        reference = await place.write(f"Nog een vraag {number}")
+        await place.act("Joris Bos", reference, triage.claim)
+    page = await open_conversation(place, sign_in, "Klopt", viewport={"width": 1440, "height": 700})
+    cut = """() => [...document.querySelectorAll('#board .column')]
+      .filter(one => one.scrollHeight > one.clientHeight + 1).map(one => one.dataset.column)"""
+    assert [] == await page.evaluate(cut)
+
+
+async def test_it_can_still_be_printed_after_a_change(place, sign_in):
+    page = await open_conversation(place, sign_in, "Klopt")
+    await page.evaluate("window.print = () => { window.printed = true; }")
+    await place.act("Sanne Vos", place.references["Klopt"], triage.set_priority, 2)
+    await until(lambda: page.locator(".head .chip", has_text="Hoog").count(), "changed")
+    await page.get_by_role("button", name="Druk af").click()
+    assert await page.evaluate("window.printed")
+
+
 async def test_an_uncertain_reply_is_for_a_person_to_resolve(place, sign_in):
     Post.outcome = "unknown"
     page = await open_conversation(place, sign_in, "Klopt")

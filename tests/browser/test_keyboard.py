@@ -39,6 +39,21 @@ async def test_a_card_is_triaged_by_keyboard_alone(place, sign_in):
     await until(lambda: in_column(page, wanted, "closed"), "finished")
 
 
+async def test_each_label_stands_beside_its_box(place, sign_in):
+    page = await sign_in("Sanne Vos")
+    await live(page)
+    await page.locator(f"{card(place.references['Groencontainer'])} .menu").click()
+    await page.get_by_role("menuitem", name="Kies labels").click()
+    await page.locator("dialog[open]").wait_for()
+    boxes = await page.evaluate("""() => [...document.querySelectorAll('dialog .check')].map(one => {
+      const range = document.createRange();
+      range.selectNodeContents(one.lastChild);
+      const [box, text] = [one.querySelector('input').getBoundingClientRect(), range.getBoundingClientRect()];
+      return text.left - box.right < 16 && box.top < text.bottom && text.top < box.bottom;
+    })""")
+    assert boxes and all(boxes)
+
+
 async def test_everything_that_can_be_dragged_can_be_clicked(place, sign_in):
     page = await sign_in("Sanne Vos")
     await live(page)

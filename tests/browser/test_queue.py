@@ -29,6 +29,9 @@ async def test_a_change_is_told_and_no_number_moves_by_itself(place, sign_in):
     await until(lambda: page.locator("#stand.old").count(), "told")
     assert "er is iets veranderd" in await page.locator("#stand").inner_text()
     assert before == await total.inner_text()
+    await page.set_viewport_size({"width": 320, "height": 640})
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 320
+    await page.set_viewport_size(NARROW)
     await page.click("#stand a")
     await page.wait_for_load_state()
     assert int(before) + 1 == int(await total.inner_text())
