@@ -14,7 +14,7 @@ from newsroom.opening import Opening, Plan
 from newsroom.overview import Group, Line, Row
 from newsroom.web import chart
 from newsroom.web.chart import Chart
-from newsroom.web.fragments import ICONS, OTHER_ICON
+from newsroom.web.fragments import kind_icon
 
 SOON_DAYS = 14  # a credential that ends within so many days asks for attention
 DAY = timedelta(days=1)
@@ -64,7 +64,7 @@ def shown(row: Row, kind: type[Connector] | None, flow: Flow, opening: Opening, 
     since = row.slow_since if state == "slow" else row.health_since
     broken = since if state in ("down", "faltering", "slow") else None
     large = chart.draw(flow, chart.LARGE, broken) if log is not None else None
-    return Shown(row, row.group(opening.takes), ICONS.get(row.kind, OTHER_ICON),
+    return Shown(row, row.group(opening.takes), kind_icon(row.kind),
                  kind is not None and kind.capabilities.sends, flow, opening, _opens(opening, at, speech), state, since,
                  _key(row, at), _complete(row, kind), chart.draw(flow, chart.SMALL), _lateness(row, at),
                  log is not None, large, log or ())

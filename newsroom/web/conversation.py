@@ -18,7 +18,7 @@ from newsroom.triage import By, Conflict, Wrong
 from newsroom.web import fields, reply_form
 from newsroom.web.actions import refused, sentence
 from newsroom.web.board import Drawn, cards, choices, work
-from newsroom.web.fragments import Fragments, named
+from newsroom.web.fragments import Fragments, kind_icon, named
 from newsroom.web.gate import wants_page
 from newsroom.web.keys import ADDRESS, BELL, RENDER, SCOPE, now
 from newsroom.web.render import language_of, page
@@ -186,7 +186,7 @@ async def _page(request: web.Request, status: int, given: Mapping[str, str] | No
         values |= await work(connection, request)
     reason = names.reasons.get(row.close_reason_id or 0)
     return page(request, "conversation/conversation.html", status, row=row, given=given or {}, error=error,
-                beside="blad" in request.query,
+                beside="blad" in request.query, kind_icon=kind_icon,
                 key=secrets.token_hex(8), choices=choices(request, names, people), back=request.path,
                 channel=names.channels.get(row.channel_id, ("", "")), assignee=names.accounts.get(row.assignee_id or 0),
                 asker=names.accounts.get(row.request or 0),

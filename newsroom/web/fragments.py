@@ -32,6 +32,11 @@ PROBLEMS = ("bounced", "not_sent", "unknown")  # of the row; anything else there
 SHORT_SUBJECT = 3
 
 
+def kind_icon(kind: str) -> str:
+    """The icon of a kind of channel."""
+    return ICONS.get(kind, OTHER_ICON)
+
+
 class Fragments:
     """What the feed and the pages share, so that a live change and a fresh page look the same."""
 
@@ -43,7 +48,7 @@ class Fragments:
         kind, channel = names.channels.get(row.channel_id, ("", ""))
         reason = names.reasons.get(row.close_reason_id or 0)
         return self._render.text(
-            "board/card.html", speech, row=row, channel=channel, kind_icon=ICONS.get(kind, OTHER_ICON),
+            "board/card.html", speech, row=row, channel=channel, kind_icon=kind_icon(kind),
             assignee=names.accounts.get(row.assignee_id or 0), reason=named(reason, speech),
             asker=names.accounts.get(row.request or 0),
             labels=[names.labels[id] for id in row.labels if id in names.labels],
@@ -88,8 +93,8 @@ def local_day(at: datetime) -> str:
 
 
 def unix(at: datetime | None) -> str:
-    """Seconds since 1970, whole when they are, or nothing."""
-    return f"{at.timestamp():.3f}".rstrip("0").rstrip(".") if at else ""
+    """Seconds since 1970, whole when they are and as exact as the live feed tells them, or nothing."""
+    return repr(at.timestamp()).removesuffix(".0") if at else ""
 
 
 def named(reason: tuple[str, str, str] | None, speech: str) -> str:

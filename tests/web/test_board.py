@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 
 import pytest
 
 from newsroom import board, conversation, triage
 from newsroom.web.board_filter import filter_query, read_filter
-from newsroom.web.fragments import Fragments
+from newsroom.web.fragments import Fragments, unix
 from newsroom.web.keys import RENDER
 from tests.browser.town import Town
 
@@ -21,6 +22,12 @@ async def test_the_board_shows_every_column_with_true_counts(place, visitor):
     shown = {name: int(n) for name, n in counts}
     assert {"new": 6, "open": 6, "department": 4, "waiting": 3, "closed": 2} == shown
     assert 21 == text.count('<article class="card')
+
+
+@pytest.mark.parametrize("micros", [0, 1, 487_750, 487_758, 999_999])
+def test_a_page_tells_moments_as_exactly_as_the_live_feed_so_that_both_sort_alike(micros):
+    at = datetime(2026, 11, 30, 11, 50, 25, micros, tzinfo=UTC)
+    assert at.timestamp() == float(unix(at))
 
 
 @pytest.mark.parametrize("query, n", [("", 21), ("prioriteit=3", 2), ("wie=0", 6), ("kanaal=2", 4), ("label=1,2", 4),
