@@ -133,6 +133,17 @@ def test_every_text_that_can_come_is_whole():
             assert via != "social" or len(item.answer) <= 480
 
 
+async def test_what_comes_in_a_peak_is_written_when_it_comes():
+    began, came = datetime.now(UTC), []
+
+    async def come(item: mailbag.Item) -> None:
+        came.append((datetime.now(UTC), item.at))
+
+    await stream.peak(come, "storm", seconds=0.5)
+    assert max(at for _, at in came) > began + timedelta(seconds=0.3)
+    assert all(abs(when - at) < timedelta(seconds=0.1) for when, at in came)
+
+
 @pytest.mark.parametrize("name", peaks())
 def test_a_peak_is_steep_and_comes_over_several_channels(name):
     plan, usual = read("burst.toml")[name], volume(read("town.toml")["channels"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from newsroom.demo.mailbag import Item, Mailbag, course
@@ -45,4 +46,4 @@ async def peak(come: Come, name: str, seconds: float = PEAK_SECONDS) -> None:
     started = asyncio.get_running_loop().time()
     for share, item in course(name, random.Random()):
         await asyncio.sleep(started + share * seconds - asyncio.get_running_loop().time())
-        await come(item)
+        await come(replace(item, at=datetime.now(UTC)))
