@@ -94,6 +94,12 @@ async def test_by_touch_everything_is_forty_pixels(place, sign_in, screen):
     assert [] == await page.evaluate(TOO_SMALL, 40)
 
 
+async def test_choices_stand_one_below_another(place, sign_in):
+    page = await sign_in("Sanne Vos", address(place, "opening"))
+    places = "[...document.querySelectorAll('.choices .opt')].map(one => Math.round(one.getBoundingClientRect().left))"
+    assert 1 == len(set(await page.evaluate(places)))
+
+
 async def test_nothing_moves_for_who_does_not_want_that(place, sign_in):
     page = await sign_in("Sanne Vos", "/bord", reduced_motion="reduce")
     await live(page)
@@ -139,6 +145,10 @@ async def test_with_forced_colours_edges_chips_and_focus_stay(place, sign_in, sc
     if screen == "board":
         canvas = await page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert await page.locator('.card[data-lateness="2"]').first.evaluate(late) not in (canvas, "rgba(0, 0, 0, 0)")
+    same = """() => [...document.querySelectorAll('.nav [aria-current], .seg [aria-current], .seg [aria-pressed=true]')]
+      .filter(one => one.checkVisibility()).filter(one => getComputedStyle(one).backgroundColor
+        === getComputedStyle(document.body).backgroundColor).map(one => one.outerHTML.slice(0, 120))"""
+    assert [] == await page.evaluate(same)
     await page.keyboard.press("Tab")
     outline = "parseFloat(getComputedStyle(document.activeElement).outlineWidth)"
     assert await page.evaluate(outline) >= 2
