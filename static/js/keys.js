@@ -29,7 +29,7 @@ export function help() {
   const go = Object.entries(PAGES).map(([letter, path]) => [letter, document.querySelector(`.nav a[href="${path}"] > span`)?.textContent]).filter(([, name]) => name);
   const rows = [...HELP.map(([keys, text]) => [keys, t(text)]), ...go.map(([letter, page]) => [`G ${letter.toUpperCase()}`, t("keys.go", { page })])]
     .flatMap(([keys, text]) => [make("dt", {}, make("kbd", {}, keys)), make("dd", {}, text)]);
-  return ask(t("keys.title"), [...(singleKeys() ? [] : [make("p", {}, t("keys.off"))]), make("dl", { className: "kv" }, ...rows)], t("menu.close"));
+  return ask(t("keys.title"), [...(singleKeys() ? [] : [make("p", {}, t("keys.off"))]), make("dl", { className: "kv" }, ...rows)]);
 }
 
 export class Keys {

@@ -39,11 +39,11 @@ export function tick(anchor, title, options) {
   return ask(title, [make("div", { className: "ticks" }, ...boxes)], t("form.save")).then((form) => form?.getAll("ids").map(Number));
 }
 
-/** A dialog with fields. Gives FormData, or undefined. */
+/** A dialog with fields, or with something to read when it has no `button`. Gives FormData, or undefined. */
 export function ask(title, fields, button) {
   return new Promise((resolve) => {
     const form = make("form", { method: "dialog" }, make("h2", { id: "sheet-title" }, title), ...fields,
-      make("div", { className: "buttons" }, make("button", { type: "button", className: "btn", onclick: () => dialog.close() }, t("form.cancel")), make("button", { className: "btn p", value: "ok" }, button)));
+      make("div", { className: "buttons" }, make("button", { type: "button", className: "btn", onclick: () => dialog.close() }, t(button ? "form.cancel" : "menu.close")), ...(button ? [make("button", { className: "btn p", value: "ok" }, button)] : [])));
     const dialog = make("dialog", { className: "sheet", aria: { labelledby: "sheet-title" } }, form);
     document.body.append(dialog);
     dialog.addEventListener("close", () => {

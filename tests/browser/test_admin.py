@@ -38,7 +38,7 @@ LOOKS = [pytest.param(size, scheme, id=f"{size['width']}-{scheme}",
 TINY = {"width": 320, "height": 640}
 PAGES = ("", "/kanalen", "/kanalen/1", "/kanalen/nieuw/email", "/teams", "/teams/1", "/labels", "/labels/1",
          "/afrondredenen", "/afrondredenen/1", "/openingstijden", "/openingstijden/1", "/sluitingsdagen", "/doelen",
-         "/doelen/1", "/logboek", "/gebruikers")
+         "/doelen/1", "/logboek", "/gebruikers", "/formulieren", "/tokens", "/webhooks")
 GOOD = [Step("Server gevonden", True, "imap.voorbeeldstad.example, 31 ms"),
         Step("Verbinding is veilig", True, "TLS 1.3, certificaat geldig tot 4 mrt 2027"),
         Step("Ingelogd", True, "als newsroom-info"), Step("Postvak gelezen", True, "INBOX: bron 1.284 · wij 1.284")]
