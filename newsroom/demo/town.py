@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from newsroom import absence, account, form, password, setting, shift
+from newsroom import absence, account, canned, form, password, setting, shift
 from newsroom.access import PERMISSIONS
+from newsroom.canned import CannedAnswer
 from newsroom.change import By
 from newsroom.conversation import NORMAL, URGENT
 from newsroom.database import Connection
@@ -81,6 +82,9 @@ async def build(connection: Connection, at: datetime) -> Town:
     reasons = {key: await connection.fetchval("insert into close_reason (name_nl, name_en, outcome)"
                                               " values ($1, $2, $3) returning id", *one.values())
                for key, one in plan["reasons"].items()}
+    for one in plan["canned"]:
+        await canned.save(connection, CannedAnswer(0, one["name"], one["body"], teams.get(one.get("team", "")),
+                                                   people[one["owner"]]), By(people[one["owner"]], at - AT_WORK))
     made = await form.save(connection, replace(FORM, channel_id=channels["form"]))
     await setting.write(connection, MARK, True)
     await setting.write(connection, PASSWORD, known)

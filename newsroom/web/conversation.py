@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from newsroom import account, audit, board, chat, contact, conversation, draft, event, message, reply
+from newsroom import account, audit, board, canned, chat, contact, conversation, draft, event, message, reply
 from newsroom.access import Forbidden
 from newsroom.board import Names
 from newsroom.conversation import Conversation
@@ -27,6 +27,7 @@ from newsroom.web.visitor import seen
 
 REFERENCE = r"{reference:[0-9A-Z-]{1,20}}"
 BODY_BYTES = 30 << 20  # of an answer with its attachments; the channel's own limit is told in words
+MOST_CANNED = 20  # canned answers in one answer that are counted
 TRIES = 5  # against a deadlock
 
 
@@ -61,6 +62,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
             id = await reply.answer(connection, row, by, composed, found[1])
         else:
             raise Wrong("wrong.no_sending")
+        await canned.count(connection, sorted({*form.numbers("canned")[:MOST_CANNED]}))
         await draft.forget(connection, row.id, request[SCOPE].account_id, "answer")
         return id
 

@@ -15,7 +15,7 @@ from newsroom.web.routes import POLICIES
 
 ICONS = {"board": "board", "mine": "me", "channels": "pulse", "queue": "queue", "spam": "shield"}
 ADMIN = ("admin_channels", "admin_forms", "admin_teams", "admin_people", "admin_hours", "admin_days", "admin_targets",
-         "admin_labels", "admin_reasons", "admin_tokens", "admin_webhooks", "admin_log")
+         "admin_labels", "admin_reasons", "admin_canned", "admin_tokens", "admin_webhooks", "admin_log")
 
 
 @dataclass(frozen=True, slots=True)

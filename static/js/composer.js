@@ -1,6 +1,7 @@
 // The composer: an answer or a note, kept while it is typed, sent once, with a warning when the conversation changed in
 // between or when the text seems to hold what should not go out. A draft stays on this computer until the server has it.
 
+import { offerCanned } from "./canned.js";
 import { isOnline } from "./connection.js";
 import { make } from "./fragment.js";
 import { guard } from "./guard.js";
@@ -113,7 +114,7 @@ function prepare(form) {
     if ("liveChat" in form.dataset) types(text.value.trim() !== "");
   });
   addEventListener("pagehide", () => localStorage.getItem(name(kind)) !== null && push(kind, text));
-  if (kind === "answer") guard(form), countFiles(form);
+  if (kind === "answer") guard(form), countFiles(form), offerCanned(form, reference);
   form.addEventListener("keydown", (event) => {
     const sends = event.ctrlKey || event.metaKey || ("liveChat" in form.dataset && event.target === text && !event.shiftKey && !event.isComposing);
     if (event.key === "Enter" && sends) event.preventDefault(), form.requestSubmit();

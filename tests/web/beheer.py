@@ -21,8 +21,9 @@ NEW = {"name": "E-mail info@", "team": "", "mode": "live", "hours": "", "signatu
        "s-address": ADDRESS, "s-port": "143", "s-security": "none", "s-password": PASSWORD, "s-origins": "",
        "amount-1": "2", "unit-1": "working_days", "do": "test"}
 PAGES = ("", "/kanalen", "/kanalen/nieuw/tap", "/kanalen/1", "/teams", "/teams/nieuw", "/teams/1", "/labels",
-         "/labels/nieuw", "/labels/1", "/afrondredenen", "/afrondredenen/nieuw", "/afrondredenen/1", "/openingstijden",
-         "/openingstijden/nieuw", "/openingstijden/1", "/sluitingsdagen", "/doelen", "/doelen/1", "/logboek")
+         "/labels/nieuw", "/labels/1", "/standaardantwoorden", "/standaardantwoorden/nieuw", "/afrondredenen",
+         "/afrondredenen/nieuw", "/afrondredenen/1", "/openingstijden", "/openingstijden/nieuw", "/openingstijden/1",
+         "/sluitingsdagen", "/doelen", "/doelen/1", "/logboek")
 
 
 class Admin:

@@ -88,6 +88,12 @@ MATRIX = {
         GET /beheer/teams/{id}
         POST /beheer/teams/{id}
         POST /beheer/teams/{id}/archief
+        GET /beheer/standaardantwoorden
+        GET /beheer/standaardantwoorden/nieuw
+        POST /beheer/standaardantwoorden/nieuw
+        GET /beheer/standaardantwoorden/{id}
+        POST /beheer/standaardantwoorden/{id}
+        POST /beheer/standaardantwoorden/{id}/archief
         GET /beheer/labels
         GET /beheer/labels/nieuw
         POST /beheer/labels/nieuw
@@ -154,6 +160,7 @@ MATRIX = {
         POST /invoer
         GET /invoer/contacten
         POST /gesprek/{reference}/antwoord
+        GET /gesprek/{reference}/standaardantwoorden
         POST /gesprek/{reference}/notitie
         POST /gesprek/{reference}/concept
         POST /gesprek/{reference}/annuleer

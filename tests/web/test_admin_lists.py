@@ -96,3 +96,19 @@ async def test_the_log_shows_before_and_after_and_can_be_searched(db, bas):
     assert 100 == bas.text.count("<tr") - 1
     await bas.open(html.unescape(re.search(r'href="([^"]+)" rel="next"', bas.text)[1]))
     assert "Kantoor" in bas.words and "rel=\"next\"" not in bas.text
+
+
+async def test_a_canned_answer_has_versions_an_owner_and_a_last_day(db, bas):
+    path, filled = "/beheer/standaardantwoorden", {"name": "Paspoort", "body": "Dag {naam}", "team": "", "owner": "1"}
+    assert "De lijst is leeg" in (await bas.open(path)).words
+    await bas.send(path + "/nieuw", {**filled, "body": "Dag {nam}", "expires_on": "ooit"})
+    assert 422 == bas.status and "Kies een dag" in bas.problems[0]
+    await bas.send(path + "/nieuw", {**filled, "body": "Dag {nam}"})
+    assert 422 == bas.status and "niet kunnen invullen" in bas.problems[0] and "Dag {nam}" in bas.words
+    await bas.send(path + "/nieuw", {**filled, "expires_on": "2020-01-01"})
+    assert 303 == bas.status and "Paspoort Iedereen Bas Verlopen op" in bas.words
+    await bas.send(path + "/1", {**filled, "body": "Beste {naam}"})
+    await bas.open(path + "/1")
+    assert "1 eerdere versie" in bas.words and "Dag {naam}" in bas.words
+    assert 422 == (await bas.send(path + "/1", {**filled, "owner": "99"})).status
+    assert 422 == (await bas.send(path + "/1", {**filled, "team": "99"})).status
