@@ -38,7 +38,7 @@ async def errors(request: web.Request, handler) -> web.StreamResponse:
     except NotFound:
         return answer(request, 404)
     except Exception as error:
-        if isinstance(error, ConnectionError) and (request.transport is None or request.transport.is_closing()):
+        if has_left(request, error):
             return web.Response(status=LEFT)  # which nobody gets
         if is_database_gone(error):
             log.error("database unreachable", error=type(error).__name__)
@@ -61,6 +61,11 @@ def answer(request: web.Request, status: int, headers=None) -> web.Response:
         if headers and name in headers:
             response.headers[name] = headers[name]
     return response
+
+
+def has_left(request: web.Request, error: BaseException) -> bool:
+    """Whether it is the visitor who went away, in the middle of a request."""
+    return isinstance(error, ConnectionError) and (request.transport is None or request.transport.is_closing())
 
 
 def is_database_gone(error: BaseException) -> bool:

@@ -22,6 +22,7 @@ if (stand) {
   const live = new Live(stand.dataset.epoch, Number(stand.dataset.position), [], {
     batch: (entries) => entries.length && changed(),
     reset: () => (changed(), live.drop()),
+    presence() {},
     state: (name) => (stand.dataset.live = name === "live" ? "yes" : "no"),
   });
 }

@@ -25,6 +25,7 @@ async def test_a_change_is_told_and_no_number_moves_by_itself(place, sign_in):
     total = page.locator("#ages-title + .cnt")
     before = await total.inner_text()
     await until(lambda: page.evaluate("document.getElementById('stand').dataset.live === 'yes'"), "connected")
+    await live(await sign_in("Joris Bos", f"/gesprek/{place.references['Klopt']}"))  # who is there is not told here
     await place.write("Een nieuwe vraag")
     await until(lambda: page.locator("#stand.old").count(), "told")
     assert "er is iets veranderd" in await page.locator("#stand").inner_text()

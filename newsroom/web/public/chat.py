@@ -25,7 +25,7 @@ from newsroom.chat import Visit
 from newsroom.language import text
 from newsroom.theme import Theme
 from newsroom.web import limits, reply_form
-from newsroom.web.errors import RETRY_SECONDS, is_database_gone
+from newsroom.web.errors import RETRY_SECONDS, has_left, is_database_gone
 from newsroom.web.file_kind import kind_of
 from newsroom.web.keys import ATTENDANCE, BELL, DATABASE, FEED, RENDER, SETTINGS, WRITER, log, now
 from newsroom.web.mail_body import stream
@@ -104,7 +104,7 @@ class PublicChat:
                 found = Refusal(413, "too_large", "answer.files_too_large", name="",
                                 most=limits.FORM_FILES_BYTES // 1_000_000)
             except Exception as error:
-                if not is_database_gone(error):
+                if has_left(request, error) or not is_database_gone(error):
                     raise
                 log.error("database unreachable", error=type(error).__name__)
                 found = Refusal(503, "away", "chat.away", RETRY_SECONDS)

@@ -11,7 +11,7 @@ from connectors import clean
 from newsroom import form_file, limit
 from newsroom.answer import Problem
 from newsroom.web import limits
-from newsroom.web.errors import RETRY_SECONDS, is_database_gone
+from newsroom.web.errors import RETRY_SECONDS, has_left, is_database_gone
 from newsroom.web.file_kind import kind_of
 from newsroom.web.keys import DATABASE, SIGNING, log, now
 from newsroom.web.public import statements, upload
@@ -164,7 +164,7 @@ async def _drop_file(visit: Visit, which: str) -> None:
 
 def _away(request: web.Request, posted: Posted, error: Exception) -> web.Response:
     """The database cannot be reached: a page that holds everything that was sent, with a button to try again."""
-    if not is_database_gone(error):
+    if has_left(request, error) or not is_database_gone(error):
         raise error
     log.error("database unreachable", error=type(error).__name__)
     response = page(request, "away.html", None, 503, texts=posted.texts, lost_files=bool(posted.files))

@@ -10,10 +10,14 @@ from datetime import UTC, datetime
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
+from yarl import URL
 
 from newsroom import chat, triage
 from newsroom.triage import By
+from newsroom.web.errors import LEFT
 from newsroom.web.public.chat_live import ENDED
+from tests.browser.look import until
 from tests.web.chats import PNG, Visitor, add_chat, conversation_of
 
 KEY = "een-gedeelde-sleutel-van-minstens-32-tekens"
@@ -35,6 +39,23 @@ async def test_a_line_is_answered_when_it_is_kept_and_a_second_time_it_is_the_sa
     row = await conversation_of(place, "Hoi")
     assert (1, "new", "") == (await count(place), row.state, row.author)
     assert (409, "other_words") == ((told := await me.say("Iets anders", line))[0], told[1]["key"])
+
+
+async def test_who_hangs_up_in_the_middle_of_a_line_is_no_fault_of_ours(place, visitor):
+    me = visitor()
+    await me.begin()
+    address = URL(me.base)
+    head = {**me.headers, "Host": address.authority, "Content-Type": "multipart/form-data; boundary=b",
+            "Content-Length": "9000"}
+    with capture_logs() as logged:
+        _, writer = await asyncio.open_connection(address.host, address.port)
+        sent = [f"POST {address.path}/regel HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "", "-"]
+        writer.write("\r\n".join(sent).encode())
+        await writer.drain()
+        writer.close()
+        told = await until(lambda: [one for one in logged if one.get("route", "").endswith("/regel")], "logged")
+    assert LEFT == told[0]["status"]
+    assert not [one for one in logged if one["event"] == "database unreachable"]
 
 
 async def test_lines_of_one_visit_are_one_conversation_in_their_order(place, visitor):
