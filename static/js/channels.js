@@ -178,7 +178,7 @@ function left() {
 
 function clicked(event) {
   const twist = event.target.closest(".twist");
-  const opening = event.target.closest("[data-sheet]");
+  const opening = event.target.closest("[data-opening]");
   if (twist) {
     event.preventDefault();
     toggle(twist.closest(".channel"), twist);

@@ -144,8 +144,9 @@ async def test_refreshing_is_paused_and_goes_on(place, sign_in):
     await until(lambda: in_group(page, id, "attention"), "the page goes on")
 
 
-async def test_the_opening_is_set_in_a_dialog(place, sign_in):
-    page, id = await sign_in("Anna de Rijk", "/kanalen"), place.channels["form"]
+@pytest.mark.parametrize("who", ["Anna de Rijk", "Sanne Vos"])
+async def test_the_opening_is_set_in_a_dialog(place, sign_in, who):
+    page, id = await sign_in(who, "/kanalen"), place.channels["form"]
     await live(page)
     await page.locator(f"#k{id} .opn").click()
     await page.locator("#sheet #opening").wait_for()
