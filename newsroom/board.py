@@ -93,6 +93,22 @@ async def more(connection: Connection, scope: Scope, wanted: Filter, state: str,
     return [Conversation(**row) for row in rows]
 
 
+async def of_team(connection: Connection, scope: Scope, wanted: Filter, team: int, after: Conversation | None,
+                  limit: int = PAGE) -> list[Conversation]:
+    """The open cards of one team, or of none with 0, the longest waiting first; those after `after`."""
+    # the first of each state, and of those the first
+    rows = await connection.fetch(OF_TEAM if team else OF_NO_TEAM, *_arguments(scope, wanted), team or None,
+                                  after and after.id, after and after.waiting_since, limit)
+    return [Conversation(**row) for row in rows]
+
+
+async def count_teams(connection: Connection, scope: Scope, wanted: Filter) -> dict[int, dict[str, int]]:
+    """Open conversations by team: `n`, `late` and `soon`; 0 is no team."""
+    # as `count`
+    query = TEAM_TALLY if is_kept(wanted) else TEAM_COUNTS[_narrow(wanted)]
+    return {row["team"]: dict(row) for row in await connection.fetch(query, *_arguments(scope, wanted))}
+
+
 async def spam(connection: Connection, scope: Scope, limit: int) -> list[Conversation]:
     """The spam folder, newest first."""
     # what was put aside
@@ -212,6 +228,22 @@ TALLY = ("select state, sum(n)::int as n from tally where visibility = any($1::t
          " and ($2::int[] is null or channel_id = any($2)) and ($3::int[] is null or team_id = any($3))"
          " and ($4::int[] is null or not assigned) and $5::int[] is null"
          " and ($6::int[] is null or priority = any($6)) and ($7::int[] is null or lateness = any($7)) group by state")
+_TEAM_SUMS = ("::int as n, coalesce(sum({0}) filter (where lateness = 2), 0)::int as late,"
+              " coalesce(sum({0}) filter (where lateness = 1), 0)::int as soon ")
+TEAM_TALLY = TALLY.replace("state, sum(n)::int as n ", "coalesce(team_id, 0) as team, sum(n)"
+                           + _TEAM_SUMS.format("n")).replace("group by state", "group by 1")
+TEAM_COUNTS = {name: query.replace("c.state, count(*)::int as n ", "coalesce(c.team_id, 0) as team, count(*)"
+                                   + _TEAM_SUMS.format("1")).replace("group by c.state", "group by 1")
+               for name, query in COUNTS.items()}
+_OF_TEAM = ("select " + _ROW + " from unnest(array['new', 'open', 'department', 'waiting']) as s(state)"
+            " cross join lateral (select * from conversation c where " + _WHERE + " and c.team_id {} $8::int"
+            " and ($9::bigint is null or c.waiting_since > $10"
+            "  or c.waiting_since is not distinct from $10 and c.id > $9"
+            "  or c.waiting_since is null and $10::timestamptz is not null)"
+            " and c.state = s.state and c.state in ('new', 'open', 'department', 'waiting')"
+            " order by c.waiting_since nulls last, c.id limit $11) c"
+            " order by c.waiting_since nulls last, c.id limit $11")
+OF_TEAM, OF_NO_TEAM = _OF_TEAM.format("="), _OF_TEAM.format("is not distinct from")
 CLOSED = ("select " + _ROW + " from conversation c where " + _WHERE
           + " and c.state = 'closed' and c.closed_at >= $8 order by c.closed_at desc, c.id limit $9")
 CLOSED_COUNT = "select count(*) from conversation c where " + _WHERE + " and c.state = 'closed' and c.closed_at >= $8"

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from aiohttp import web
 from yarl import URL
 
-from newsroom import account, board, conversation, event, flow, language
+from newsroom import account, board, conversation, event, flow, lanes, language, redistribution
 from newsroom.access import PERMISSIONS
 from newsroom.account import Account
 from newsroom.board import STATES, Board, Filter, Names
 from newsroom.conversation import Conversation
 from newsroom.database import Connection
+from newsroom.lanes import Lane
 from newsroom.web import duty, views
 from newsroom.web.board_filter import PARAMETERS, View, layout_of, layouts, read_filter
 from newsroom.web.fragments import Fragments, named, times
@@ -24,6 +26,7 @@ from newsroom.web.visitor import seen
 
 MORE = 40  # cards that "toon nog" adds
 SPAM_ROWS = 200
+TEAM = re.compile(r"team-([0-9]{1,9})")  # a column of the layout by team
 GROUPS = ("open", "department", "waiting")  # of my work
 PRIORITIES = ("low", "normal", "high", "urgent")
 
@@ -41,20 +44,27 @@ async def show(request: web.Request) -> web.Response:
     wanted = read_filter(request.query)
     layout = layout_of(request.query)
     async with seen(request).snapshot() as connection:
-        found = await board.read(connection, request[SCOPE], wanted, now(request))
+        teams: list[Lane] = []
+        if layout == "teams":
+            found, teams = await lanes.read(connection, request[SCOPE], wanted)
+        else:
+            found = await board.read(connection, request[SCOPE], wanted, now(request))
         names = await board.names(connection)
+        norm = await redistribution.norm(connection)
         tabs = await views.of(connection, request, wanted)
         people = await account.everyone(connection)
         hour = await flow.pulse(connection, request[SCOPE], now(request))
         there = await duty.standing(connection, request[SCOPE], now(request))
         todo = await board.todo(connection, request[SCOPE])
-    return page(request, "board/board.html", board=found, wanted=wanted, states=STATES, hour=hour, todo=todo,
-                duty=there, channels=standing(request.app), views=tabs, layout=layout, layouts=layouts(request, wanted),
+    return page(request, "board/board.html", board=found, wanted=wanted, hour=hour, todo=todo, duty=there,
+                states=STATES, teams=teams, norm=norm, channels=standing(request.app), views=tabs,
+                layout=layout, layouts=layouts(request, wanted),
                 filters=_filters(request, wanted, names, people),
                 back=request.path_qs, query=request.query_string, choices=choices(request, names, people),
-                late=_first(found, 2), soon=_first(found, 1), page_size=board.PAGE,
+                late=_first(found, 2), soon=_first(found, 1), page_size=lanes.PAGE if teams else board.PAGE,
                 rule=View("", wanted, "", 0, True).rule,
-                counts_live=sum(found.counts[state] for state in STATES[:4]), more_query=_more_queries(request, found),
+                counts_live=sum(n for column, n in found.counts.items() if column != "closed"),
+                more_query=_more_queries(request, found),
                 **cards(request, names))
 
 
@@ -69,14 +79,18 @@ async def stand(request: web.Request) -> web.Response:
 async def more(request: web.Request) -> web.Response:
     """The next cards of one column, after the card `na`."""
     state = request.query.get("kolom", "")
-    if state not in STATES[:4]:
+    team = TEAM.fullmatch(state)
+    if state not in STATES[:4] and not team:
         raise web.HTTPNotFound
     wanted = read_filter(request.query)
     async with seen(request).snapshot() as connection:
         after = await conversation.find(connection, request.query.get("na", ""), request[SCOPE])
-        rows = await board.more(connection, request[SCOPE], wanted, state, after, MORE)
+        rows = await board.of_team(connection, request[SCOPE], wanted, int(team[1]), after, MORE) if team else \
+            await board.more(connection, request[SCOPE], wanted, state, after, MORE)
         names = await board.names(connection)
-    return page(request, "board/more.html", rows=rows, state=state, following=_more_url(request, state, rows),
+    say = language.translator(language_of(request))
+    title = names.teams.get(int(team[1]), say("filter.no_team")) if team else say(f"state.{state}")
+    return page(request, "board/more.html", rows=rows, title=title, following=_more_url(request, state, rows),
                 back=request.path_qs, page_size=MORE, **cards(request, names))
 
 
@@ -158,7 +172,8 @@ def _filters(request: web.Request, wanted: Filter, names: Names, people: Sequenc
 
 def _first(found: Board, lateness: int) -> Conversation | None:
     """The loaded card with this lateness whose term comes first."""
-    return min((row for state in STATES[:4] for row in found.cards[state] if row.lateness == lateness and row.due_at),
+    return min((row for state, rows in found.cards.items() if state != "closed" for row in rows
+                if row.lateness == lateness and row.due_at),
                key=lambda row: row.due_at, default=None)  # type: ignore[arg-type, return-value]
 
 

@@ -14,7 +14,7 @@ LATENESS = {"op-tijd": 0, "bijna": 1, "late": 2}
 # a filter's field, and its name in the address
 PARAMETERS = {"channels": "kanaal", "teams": "team", "assignees": "wie", "labels": "label", "priorities": "prioriteit",
               "lateness": "termijn"}
-LAYOUTS = ("kolommen", "lijst")  # the first is what an address without `vorm` has
+LAYOUTS = ("kolommen", "lijst", "teams")  # the first is what an address without `vorm` has
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,10 +39,10 @@ def routes(add: Routes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """Who is there now: how many, how many of them have nothing in hand as far as the asker may see, and who is chef
+    """Who is there now, how many of them have nothing in hand as far as the asker may see, and who is chef
     dag."""
 
-    on: int
+    there: frozenset[int]
     free: int
     chief: Chief | None
 
@@ -51,7 +51,7 @@ async def standing(connection: Connection, scope: Scope, at: datetime) -> Duty:
     """The tile and the top row of the board."""
     there = await shift.on_duty(connection, at)
     busy = await board.busy(connection, scope, list(there))
-    return Duty(len(there), len(there) - len(busy), await shift.chief(connection, at))
+    return Duty(frozenset(there), len(there) - len(busy), await shift.chief(connection, at))
 
 
 async def stand(request: web.Request) -> web.Response:
@@ -60,7 +60,7 @@ async def stand(request: web.Request) -> web.Response:
         told = await standing(connection, request[SCOPE], now(request))
     chief = {"id": told.chief.account_id, "name": told.chief.name, "initials": told.chief.initials,
              "until": language.clock(told.chief.until)} if told.chief else None
-    return web.json_response({"on": told.on, "free": told.free, "chief": chief})
+    return web.json_response({"there": sorted(told.there), "free": told.free, "chief": chief})
 
 
 async def show(request: web.Request) -> web.Response:

@@ -25,7 +25,7 @@ const OWN = 10_000; // an answer to what we did comes within this
 
 export const root = document.getElementById("board");
 const columns = [...root.querySelectorAll("[data-column]")].map((node) => node.dataset.column);
-const store = new Store(JSON.parse(root.dataset.rule), columns);
+const store = new Store(JSON.parse(root.dataset.rule), columns, root.dataset.by);
 export const places = new Places(root, store);
 const selection = new Selection(places);
 const keys = new Keys(places, selection);
@@ -122,7 +122,7 @@ function take(entry) {
   const fresh = parse(entry.h);
   showVisits(fresh);
   if (fresh.dataset.id === root.dataset.current) current(fresh);
-  places.put(entry.id, fresh, column, { own: isOwn(entry.id), why: reason(fresh, entry.f) });
+  places.put(entry.id, fresh, column, { own: isOwn(entry.id), why: reason(fresh, entry.f, column) });
 }
 
 /** Out of sight: at once, also under somebody's eyes, and without a trace. */
@@ -139,7 +139,8 @@ function tell(known, before, entry) {
 }
 
 /** Why a card moves under somebody's eyes. */
-function reason(fresh, facets) {
+function reason(fresh, facets, column) {
+  if (store.by === "team" && column) return t("card.moved_to", { name: places.columns.get(column).querySelector("h2").textContent });
   const name = fresh.querySelector(".av")?.title;
   return facets.state === "open" && name ? t("card.moved_by", { name }) : t("card.moved", { state: facets.state });
 }
@@ -164,6 +165,7 @@ async function reset() {
 
 function take_over(board, page) {
   const wanted = new Map([...board.querySelectorAll("article.card")].map((card) => [card.dataset.id, card]));
+  for (const lane of board.querySelectorAll(".lane")) places.columns.get(lane.parentElement.dataset.column)?.querySelector(".lane").replaceWith(document.importNode(lane, true));
   for (const id of [...store.cards.keys()]) if (!wanted.has(id)) places.put(id, null, null);
   for (const waiting of places.fresh.values()) waiting.length = 0;
   for (const name of columns) {
@@ -199,8 +201,10 @@ function count(page) {
   for (const node of page.querySelectorAll("[data-column]")) {
     const name = node.dataset.column;
     const places = document.querySelectorAll(`[data-n="${name}"]`);
-    store.count(store.rule, [name], Number(node.querySelector("[data-n]").textContent), (n) => places.forEach((one) => (one.textContent = n)));
+    store.countColumn(name, Number(node.querySelector("[data-n]").textContent), (n) => places.forEach((one) => (one.textContent = n)));
+    countLane(name, node);
   }
+  countLoads(page);
   for (const node of page.querySelectorAll("[data-count]")) {
     const mine = document.querySelector(`[data-count][href="${CSS.escape(node.getAttribute("href"))}"]`);
     if (!mine) continue;
@@ -212,10 +216,42 @@ function count(page) {
   }
 }
 
+/** How many of a team's cards are late, and almost. */
+function countLane(name, node) {
+  const lane = places.columns.get(name)?.querySelector(".lane");
+  const words = { late: (n) => t("lane.late", { n }), soon: (n) => t("lane.soon", { n }) };
+  for (const [kind, lateness] of lane ? [["late", 2], ["soon", 1]] : []) {
+    const chip = lane.querySelector(`[data-${kind}]`);
+    const show = (n) => {
+      chip.hidden = n === 0;
+      chip.lastElementChild.textContent = words[kind](n);
+    };
+    const n = Number(node.querySelector(`[data-${kind}]`).dataset[kind]);
+    show(n);
+    store.countColumn(name, n, show, lateness);
+  }
+}
+
+/** What each person of a team has in hand, against what one person should have. */
+function countLoads(page) {
+  const norm = Number(root.dataset.norm);
+  const loads = new Map([...page.querySelectorAll("[data-worker]")].map((one) => [one.dataset.worker, Number(one.querySelector("[data-load]").dataset.load)]));
+  for (const [id, load] of loads) {
+    const show = (n) => {
+      for (const chip of root.querySelectorAll(`[data-worker="${id}"]`)) {
+        chip.querySelector(".load").textContent = t("lane.load", { n, norm });
+        chip.classList.toggle("over", n > norm);
+      }
+    };
+    show(load);
+    store.count({ assignees: [Number(id)] }, ["new", "open", "department"], load, show);
+  }
+}
+
 /** What is said about the cards as a whole: the longest wait, the first terms, how many are shown. */
 function summary() {
   const all = [...store.cards.values()].filter((one) => one.state !== "closed");
-  const shown = store.counters.filter((one) => one.rule === store.rule && LIVE.includes(one.states[0])).reduce((sum, one) => sum + one.n, 0);
+  const shown = store.counters.filter((one) => one.column && one.column !== "closed").reduce((sum, one) => sum + one.n, 0);
   const total = document.querySelector('[data-tile="open"] .n')?.textContent;
   const place = document.getElementById("shown");
   if (place) place.textContent = t("filter.shown", { shown, all: total });
@@ -295,6 +331,7 @@ function me() {
 
 /** On a narrow screen one column at a time. */
 function chooseColumns() {
+  document.querySelector('#columns [aria-pressed="true"]')?.scrollIntoView({ block: "nearest", inline: "nearest" });
   document.getElementById("columns")?.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;

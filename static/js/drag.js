@@ -1,6 +1,7 @@
-// Dragging a card to another column with a mouse. Its twins are the menu "Verplaats" and the key M.
+// Dragging a card with a mouse to another column, or in the layout by team to a team or a person. Its twins are in the
+// card's menu, with the keys M, T and A.
 
-import { moveTo } from "./verbs.js";
+import { giveTeam, giveTo, moveTo } from "./verbs.js";
 
 /** Let cards be dragged between the columns of the board. */
 export function allowDragging(places) {
@@ -21,7 +22,7 @@ export function allowDragging(places) {
   });
   root.addEventListener("dragover", (event) => {
     const column = event.target.closest("[data-column]");
-    over(column);
+    over(column, event.target.closest("[data-worker]"));
     if (dragged && column) event.preventDefault();
   });
   root.addEventListener("drop", (event) => {
@@ -30,12 +31,17 @@ export function allowDragging(places) {
     end();
     if (!card || !column) return;
     event.preventDefault();
-    moveTo(places, card, column.dataset.column);
+    const worker = event.target.closest("[data-worker]");
+    const [, team] = column.dataset.column.match(/^team-(\d+)$/) ?? [];
+    if (worker) giveTo(places, card, Number(worker.dataset.worker));
+    else if (team) giveTeam(places, card, Number(team));
+    else moveTo(places, card, column.dataset.column);
   });
   root.addEventListener("dragend", end);
 
-  function over(column) {
-    for (const one of places.columns.values()) one.classList.toggle("over", dragged !== null && one === column);
+  function over(column, worker = null) {
+    for (const one of places.columns.values()) one.classList.toggle("aim", dragged !== null && one === column && !worker);
+    for (const one of root.querySelectorAll("[data-worker]")) one.classList.toggle("aim", dragged !== null && one === worker);
   }
 
   function end() {

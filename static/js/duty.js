@@ -44,9 +44,10 @@ async function ask() {
   }
 }
 
-function show({ on, free, chief }) {
+function show({ there, free, chief }) {
+  for (const one of document.querySelectorAll("[data-worker]")) one.classList.toggle("off", !there.includes(Number(one.dataset.worker)));
   if (!tile()) return;
-  tile().querySelector(".n").textContent = on;
+  tile().querySelector(".n").textContent = there.length;
   tile().querySelector("small").textContent = t("tile.free", { n: free });
   const waiting = Number(document.querySelector('[data-column="new"] [data-n]')?.textContent ?? 0);
   tile().classList.toggle("soon", free === 0 && waiting > ENOUGH);

@@ -109,7 +109,9 @@ export class Keys {
     if (name) this.places.showFresh(name);
   }
 
-  walk(card, sideways, down, extend = false) {
+  walk(card, across, along, extend = false) {
+    // the cards of a team stand beside each other, the teams below each other
+    const [sideways, down] = this.places.store.by === "team" ? [along, across] : [across, along];
     const names = [...this.places.columns.keys()].filter((name) => this.places.columns.get(name).offsetParent && this.list(name).length);
     if (!names.length) return;
     if (!card) return this.go(this.current.get(names[0]));

@@ -3,6 +3,7 @@
 import { matches } from "./filter.js";
 
 export const LIVE = ["new", "open", "department", "waiting"];
+const TEAM = "team-"; // begins the name of a column by team
 const number = (text) => (text === "" || text === undefined ? null : Number(text));
 
 /** The facts of a card as its element carries them. */
@@ -25,17 +26,28 @@ export function compare(a, b, sort) {
 }
 
 export class Store {
-  /** `rule` is the page's filter, `columns` the states it shows. */
-  constructor(rule, columns) {
+  /** `rule` is the page's filter, `columns` the states it shows, or with `by` "team" the teams. */
+  constructor(rule, columns, by = "state") {
     this.rule = rule;
+    this.by = by;
     this.columns = columns;
     this.cards = new Map();
     this.counters = [];
   }
 
-  /** Keep a number true: conversations in `states` that pass `rule`. `show(n)` is called when it changes. */
-  count(rule, states, n, show) {
-    this.counters.push({ rule, states, n, show });
+  /** Keep a number true: conversations in `states` that pass `rule`. `show(n)` is called when it changes. `column`:
+   * it is what this column has. */
+  count(rule, states, n, show, column = "") {
+    this.counters.push({ rule, states, n, show, column });
+  }
+
+  /** Keep true how many cards a column has; of a column by team also those of one `lateness`. */
+  countColumn(column, n, show, lateness = null) {
+    const states = this.by === "team" ? LIVE : [column];
+    const rule = this.by === "team" ? { ...this.rule, teams: [Number(column.slice(TEAM.length))] } : this.rule;
+    const asked = this.rule.lateness;
+    if (lateness === null) this.count(rule, states, n, show, column);
+    else if (!asked?.length || asked.includes(lateness)) this.count({ ...rule, lateness: [lateness] }, states, n, show);
   }
 
   /** A conversation went from facets to facets; null: not in sight. */
@@ -54,7 +66,9 @@ export class Store {
 
   /** The column of a card here, or null. */
   column(facets) {
-    return facets && this.columns.includes(facets.state) && matches(this.rule, facets) ? facets.state : null;
+    if (!facets || !matches(this.rule, facets)) return null;
+    const column = this.by !== "team" ? facets.state : LIVE.includes(facets.state) ? `${TEAM}${facets.team ?? 0}` : "";
+    return this.columns.includes(column) ? column : null;
   }
 }
 

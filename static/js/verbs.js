@@ -40,12 +40,8 @@ const RUN = {
   claim: (places, card) => act(places, card, "claim", {}, { column: facts(card).state === "new" ? "open" : null, text: t("say.claimed") }),
 
   async assign(places, card, anchor) {
-    const { assignee, state } = facts(card);
-    const to = await chooseAssignee(anchor, assignee ?? 0);
-    if (to === undefined || to === (assignee ?? 0)) return;
-    const name = personName(to);
-    const column = to && state === "new" ? "open" : !to && state === "open" ? "new" : null;
-    await act(places, card, "assign", { to, was: assignee }, { column, text: t("say.assigned", { name }) });
+    const to = await chooseAssignee(anchor, facts(card).assignee ?? 0);
+    if (to !== undefined) await giveTo(places, card, to);
   },
 
   ask_takeover: (places, card) => act(places, card, "ask_takeover", { to: facts(card).assignee }, { text: t("say.asked") }),
@@ -53,11 +49,8 @@ const RUN = {
   keep_takeover: (places, card) => act(places, card, "keep_takeover", { to: facts(card).asked }),
 
   async team(places, card, anchor) {
-    const { team } = facts(card);
-    const to = await chooseTeam(anchor, team ?? 0);
-    if (to === undefined || to === (team ?? 0)) return;
-    const name = choices.teams.find(([id]) => id === to)?.[1] ?? t("filter.no_team");
-    await act(places, card, "team", { to, was: team }, { text: t("say.assigned", { name }) });
+    const to = await chooseTeam(anchor, facts(card).team ?? 0);
+    if (to !== undefined) await giveTeam(places, card, to);
   },
 
   async move(places, card, anchor) {
@@ -97,6 +90,24 @@ const RUN = {
     if (form) await act(places, card, "spam", { block: form.get("block") ?? "" });
   },
 };
+
+/** To a person; 0 is nobody. */
+export async function giveTo(places, card, to) {
+  await ready(card);
+  const { assignee, state } = facts(card);
+  if (to === (assignee ?? 0)) return;
+  const column = to && state === "new" ? "open" : !to && state === "open" ? "new" : null;
+  await act(places, card, "assign", { to, was: assignee }, { column, text: t("say.assigned", { name: personName(to) }) });
+}
+
+/** To a team; 0 is none. */
+export async function giveTeam(places, card, to) {
+  await ready(card);
+  const { team } = facts(card);
+  if (to === (team ?? 0)) return;
+  const name = choices.teams.find(([id]) => id === to)?.[1] ?? t("filter.no_team");
+  await act(places, card, "team", { to, was: team }, { text: t("say.assigned", { name }) });
+}
 
 /** To another column: what is finished needs a reason, a department a name and a day. */
 export async function moveTo(places, card, to, anchor = card.querySelector(".menu")) {

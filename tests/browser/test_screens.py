@@ -16,7 +16,7 @@ from tests.browser.town import Town, town
 from tests.postgres import make_folder
 
 SCREENS = {
-    "board": "/bord", "filtered": "/bord?prioriteit=3&wie=0", "list": "/bord?vorm=lijst",
+    "board": "/bord", "filtered": "/bord?prioriteit=3&wie=0", "list": "/bord?vorm=lijst", "teams": "/bord?vorm=teams",
     "mine": "/werk", "spam": "/spam",
     "search": "/zoek?q=zwembad", "found": "/zoek?q=status:open",
     "channels": "/kanalen?open=1", "opening": "/kanalen/1/openstelling", "conversation": "/gesprek/{Klopt}",
@@ -88,7 +88,7 @@ async def test_nothing_scrolls_sideways_and_everything_can_be_hit(place, sign_in
     assert await page.evaluate("document.documentElement.scrollWidth") <= WIDE["width"]
 
 
-@pytest.mark.parametrize("screen", ["board", "channels", "opening", "conversation", "duty"])
+@pytest.mark.parametrize("screen", ["board", "teams", "channels", "opening", "conversation", "duty"])
 async def test_by_touch_everything_is_forty_pixels(place, sign_in, screen):
     page = await sign_in("Sanne Vos", address(place, screen), viewport=NARROW, has_touch=True)
     assert [] == await page.evaluate(TOO_SMALL, 40)
