@@ -145,7 +145,7 @@ async def test_with_forced_colours_edges_chips_and_focus_stay(place, sign_in, sc
     if screen == "board":
         canvas = await page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert await page.locator('.card[data-lateness="2"]').first.evaluate(late) not in (canvas, "rgba(0, 0, 0, 0)")
-    chosen = """() => [...document.querySelectorAll('.nav [aria-current], .seg :is([aria-current], [aria-pressed=true])')]
+    chosen = """() => [...document.querySelectorAll(':is(.nav, .seg) :is([aria-current], [aria-pressed=true])')]
       .filter(one => one.checkVisibility()).map(one => getComputedStyle(one))
       .map(style => [style.backgroundColor, style.color])"""
     plain = await page.evaluate("getComputedStyle(document.body).backgroundColor")
