@@ -2,11 +2,11 @@
 
 import { flushQueue, own } from "./act.js";
 import { showConnection } from "./connection.js";
+import { Counts } from "./counts.js";
 import { allowDragging } from "./drag.js";
-import { icon, make, parse, parsePage } from "./fragment.js";
+import { icon, parse, parsePage } from "./fragment.js";
 import { Keys } from "./keys.js";
 import { Places } from "./place.js";
-import { countRail } from "./rail.js";
 import * as presence from "./presence.js";
 import { alarm, hear, hearAsked, say } from "./say.js";
 import { Selection } from "./select.js";
@@ -14,7 +14,7 @@ import { allowSheet, mark } from "./beside.js";
 import { Live } from "./socket.js";
 import { askDuty, hearShift, keepDuty } from "./duty.js";
 import { countHour, keepStanding, showStanding } from "./standing.js";
-import { LIVE, Store, facts } from "./store.js";
+import { Store, facts } from "./store.js";
 import * as time from "./time.js";
 import { openMenu, run } from "./verbs.js";
 import { heardVisits, showVisits } from "./visit.js";
@@ -35,7 +35,8 @@ let flushed = 0;
 let pausedAt = 0;
 const follows = [];
 
-count(document);
+const counts = new Counts(root, store, places);
+counts.read(document);
 current(places.card(root.dataset.current));
 me();
 time.start();
@@ -104,7 +105,7 @@ function flush(which = queue) {
     take(entry);
   }
   tidy();
-  summary();
+  counts.summary();
 }
 
 /** One conversation changed: counts first, which do not depend on what is on the page, then its card. */
@@ -179,103 +180,13 @@ function take_over(board, page) {
   }
   for (const more of board.querySelectorAll(".more-cards")) places.cards(more.closest("[data-column]").dataset.column).append(document.importNode(more, true));
   store.counters = [];
-  count(page);
+  counts.read(page);
   store.counters.forEach((counter) => counter.show(counter.n));
   tidy();
   askDuty();
   time.show();
   showVisits(root);
-  summary();
-}
-
-/** Read the counts of a page, and show them on this one. */
-function count(page) {
-  countRail(store, page);
-  const tiles = JSON.parse(page.getElementById("board").dataset.tiles);
-  const nothing = {};
-  const tile = (name) => document.querySelector(`[data-tile="${name}"]`);
-  const write = (node) => (n) => node && (node.textContent = n);
-  store.count({ lateness: [2] }, LIVE, tiles.late, (n) => (tile("late")?.classList.toggle("late", n > 0), write(tile("late")?.querySelector(".n"))(n)));
-  store.count({ lateness: [1] }, LIVE, tiles.soon, (n) => (tile("soon")?.classList.toggle("soon", n > 0), write(tile("soon")?.querySelector(".n"))(n)));
-  store.count(nothing, LIVE, tiles.open, write(tile("open")?.querySelector(".n")));
-  for (const node of page.querySelectorAll("[data-column]")) {
-    const name = node.dataset.column;
-    const places = document.querySelectorAll(`[data-n="${name}"]`);
-    store.countColumn(name, Number(node.querySelector("[data-n]").textContent), (n) => places.forEach((one) => (one.textContent = n)));
-    countLane(name, node);
-  }
-  countLoads(page);
-  for (const node of page.querySelectorAll("[data-count]")) {
-    const mine = document.querySelector(`[data-count][href="${CSS.escape(node.getAttribute("href"))}"]`);
-    if (!mine) continue;
-    store.count(JSON.parse(node.dataset.count), LIVE, Number(node.querySelector(".cnt").textContent), (n) => {
-      mine.querySelector(".cnt").textContent = n;
-      const option = document.querySelector(`#view-choice option[value="${CSS.escape(mine.getAttribute("href"))}"]`);
-      if (option) option.textContent = option.textContent.replace(/\(\d+\)$/, `(${n})`);
-    });
-  }
-}
-
-/** How many of a team's cards are late, and almost. */
-function countLane(name, node) {
-  const lane = places.columns.get(name)?.querySelector(".lane");
-  const words = { late: (n) => t("lane.late", { n }), soon: (n) => t("lane.soon", { n }) };
-  for (const [kind, lateness] of lane ? [["late", 2], ["soon", 1]] : []) {
-    const chip = lane.querySelector(`[data-${kind}]`);
-    const show = (n) => {
-      chip.hidden = n === 0;
-      chip.lastElementChild.textContent = words[kind](n);
-    };
-    const n = Number(node.querySelector(`[data-${kind}]`).dataset[kind]);
-    show(n);
-    store.countColumn(name, n, show, lateness);
-  }
-}
-
-/** What each person of a team has in hand, against what one person should have. */
-function countLoads(page) {
-  const norm = Number(root.dataset.norm);
-  const loads = new Map([...page.querySelectorAll("[data-worker]")].map((one) => [one.dataset.worker, Number(one.querySelector("[data-load]").dataset.load)]));
-  for (const [id, load] of loads) {
-    const show = (n) => {
-      for (const chip of root.querySelectorAll(`[data-worker="${id}"]`)) {
-        chip.querySelector(".load").textContent = t("lane.load", { n, norm });
-        chip.classList.toggle("over", n > norm);
-      }
-    };
-    show(load);
-    store.count({ assignees: [Number(id)] }, ["new", "open", "department"], load, show);
-  }
-}
-
-/** What is said about the cards as a whole: the longest wait, the first terms, how many are shown. */
-function summary() {
-  const all = [...store.cards.values()].filter((one) => one.state !== "closed");
-  const shown = store.counters.filter((one) => one.column && one.column !== "closed").reduce((sum, one) => sum + one.n, 0);
-  const total = document.querySelector('[data-tile="open"] .n')?.textContent;
-  const place = document.getElementById("shown");
-  if (place) place.textContent = t("filter.shown", { shown, all: total });
-  const work = document.querySelector('[data-n="live"]');
-  if (work) work.textContent = shown;
-  first("oldest", all.filter((one) => one.waiting), "waiting");
-  first("late", all.filter((one) => one.lateness === 2 && one.due), "due");
-  first("soon", all.filter((one) => one.lateness === 1 && one.due), "due");
-}
-
-function first(name, cards, field) {
-  const tile = document.querySelector(`[data-tile="${name}"]`);
-  if (!tile) return;
-  const found = cards.reduce((best, one) => (!best || one[field] < best[field] ? one : best), null);
-  const moment = found && make("time", { data: { [name === "soon" ? "clock" : "since"]: found[field] } });
-  const small = tile.querySelector("small");
-  if (name === "oldest") {
-    tile.querySelector(".n").replaceChildren(moment ?? "–");
-    tile.href = found ? `/gesprek/${found.id}` : "/bord";
-    small.textContent = found ? places.card(found.id)?.querySelector(".channel").textContent ?? "" : "";
-  } else {
-    small.replaceChildren(...(moment ? [t(name === "soon" ? "tile.first" : "tile.oldest"), " ", moment] : []));
-  }
-  time.show(tile);
+  counts.summary();
 }
 
 function clicked(event) {
