@@ -62,8 +62,8 @@ class Opening:
 
     @property
     def open(self) -> bool:
-        """Whether somebody is there for any question. A channel for calamities only is not."""
-        return self.state == "open" and self.opens_at is None
+        """Whether somebody is there now, if only for calamities."""
+        return self.takes and self.opens_at is None
 
     @property
     def takes(self) -> bool:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from newsroom import change, conversation, opening
+from newsroom import conversation
 from newsroom.demo import loading, visitor
 from newsroom.demo.letter import Letter
 from newsroom.demo.mailbag import Item
@@ -108,9 +108,8 @@ async def test_a_visitor_who_waits_too_long_leaves_and_is_answered_by_mail_when_
 
 
 async def test_who_finds_the_chat_closed_leaves_a_message(street, quick):
-    now = datetime.now(UTC)
     async with street.database.transaction() as connection:
         id = await connection.fetchval("select id from channel where kind = 'chat'")
-        await opening.plan(connection, opening.Plan(0, id, "calamity", now), change.By(None, now))
+        await connection.execute("update channel set mode = 'reading' where id = $1", id)
     reference = await street.come("chat", "wanneer zijn jullie er weer?")
     assert "wanneer" in (await street.row(reference)).excerpt

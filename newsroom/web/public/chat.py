@@ -121,7 +121,7 @@ class PublicChat:
         words = {name: value for name, value in language.catalogue(speech).items() if name.startswith(WORDS)}
         html = request.app[RENDER].text(
             "public/chat.html", speech, place=place, state=state, words=words, scheme=scheme(request),
-            week=week(place.hours, now(request), speech), most=LINE_CHARACTERS,
+            week=() if place.opening.plan else week(place.hours, now(request), speech), most=LINE_CHARACTERS,
             other=address(request, taal="nl" if speech == "en" else "en"),
             other_language="nl" if speech == "en" else "en", base=str(URL(request.path)))
         ancestors = ("'self'", *request.app[SETTINGS].frame_ancestors, *place.settings.allowed_origins)

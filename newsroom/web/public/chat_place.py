@@ -101,6 +101,10 @@ def waiting(minutes: float, speech: str) -> str:
 def standing(place: Place, at: datetime, speech: str) -> dict[str, object]:
     """What the panel tells: open and until when; or when it opens again, or what somebody wrote for the public."""
     found = place.opening
+    if place.open and found.state == "calamity":
+        told = found.text(speech) or text(speech, "public.opening.calamity_text")
+        return {"open": True, "line": text(speech, "public.opening.calamity"), "opens": "", "target": "",
+                "wait": f"{told} {waiting(place.minutes, speech)}"}
     if place.open:
         soon = found.until and found.until - at < timedelta(days=1)
         until = text(speech, "chat.open_until", time=_clock(found.until)) if soon else text(speech, "chat.open")

