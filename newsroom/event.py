@@ -41,6 +41,7 @@ KINDS = {
     "takeover_asked": "somebody asks who has it to hand it over",
     "takeover_allowed": "handed over to who asked",
     "takeover_kept": "who has it keeps it",
+    "mentioned": "a note names somebody, who is told",
     "undone": "an action taken back by who did it",
     "spam": "moved to the spam folder",
     "not_spam": "moved back from the spam folder",

@@ -25,7 +25,7 @@ from newsroom.event import Event
 POLL_SECONDS = 2.0  # a lost doorbell costs at most this
 BATCH = 500  # events read at a time
 REPLAY_MOST = 2000  # further behind: the page is fetched again
-ASKS = ("takeover_asked", "takeover_allowed", "takeover_kept")  # told to the person they are for
+ASKS = ("takeover_asked", "takeover_allowed", "takeover_kept", "mentioned")  # told to the person they are for
 SUBSCRIPTIONS = 3  # conversations whose thread a socket follows
 COME_BACK = 4408  # closes a socket that does not keep up: it comes back from its position
 
@@ -324,7 +324,7 @@ def moments(row: Conversation) -> dict[str, Any]:
 
 
 def _asked(one: Event, row: Conversation, news: News) -> Rendered:
-    """A request or its answer, for the person `to`; their page says it, others' pass over it."""
+    """A request, its answer or a mention, for the person `to`; their page says it, others' pass over it."""
     name = news.names.accounts.get(one.actor_id or 0, ("", ""))[0]
     return {"k": "ask", "id": row.reference, "what": one.kind, "to": one.data["to"], "name": name,
             "title": row.subject or row.excerpt}

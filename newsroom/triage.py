@@ -244,6 +244,7 @@ async def absorb(connection: Connection, loser: int, survivor: int) -> None:
     # messages, keys and people; the caller saves both rows
     await connection.execute("update message set conversation_id = $2 where conversation_id = $1", loser, survivor)
     await connection.execute("update thread_key set conversation_id = $2 where conversation_id = $1", loser, survivor)
+    await connection.execute("update mention set conversation_id = $2 where conversation_id = $1", loser, survivor)
     await connection.execute("insert into participant (conversation_id, kind, address, name) select $2, kind, address,"
                              " name from participant where conversation_id = $1 on conflict do nothing",
                              loser, survivor)

@@ -22,16 +22,17 @@ ROOT = Path(__file__).resolve().parent.parent
 NL, EN = language.catalogue("nl"), language.catalogue("en")
 
 # keys that are put together from a value: t('state.' ~ card.state)
-COMPUTED = ("answer.", "board.empty.", "card.problem.", "channels.", "check.", "choice.", "conflict.", "connection.",
-            "contact.kind.", "crowd.", "days.", "density.", "entry.where.", "error.", "event.", "filter.", "flow.",
-            "forms.role.", "forms.type.", "forms.wrong.", "guard.", "health.", "kind.", "language.", "lateness.",
-            "layout.", "letter.", "log.field.", "log.kind.", "log.subject.", "log.what.", "menu.", "mode.", "month.",
-            "notice.", "opening.", "outcome.", "people.link_sent.", "people.saved.", "priority.", "problem.",
-            "profile.saved.", "public.by.", "public.opening.", "queue.age.", "queue.back.", "queue.cause.",
-            "queue.column.", "queue.csv.", "queue.in.", "queue.list.work.", "queue.night.", "queue.part.",
-            "queue.period.", "queue.problem.", "queue.work.", "role.", "saved.", "search.by.", "search.unread.",
-            "send.", "shelf.add_to.", "state.", "statement.", "theme.", "thread.unsure.", "token.scope.", "told.",
-            "unit.", "verb.", "view.", "weekday.", "work.", "wrong.")
+COMPUTED = ("answer.", "board.empty.", "canned.", "card.problem.", "channels.", "check.", "choice.", "conflict.",
+            "connection.", "contact.kind.", "crowd.", "days.", "density.", "entry.where.", "error.", "event.",
+            "filter.", "flow.", "forms.role.", "forms.type.", "forms.wrong.", "guard.", "health.", "kind.",
+            "language.", "lateness.", "layout.", "letter.", "log.field.", "log.kind.", "log.subject.", "log.what.",
+            "mention.", "menu.", "mode.", "month.", "notice.", "opening.", "outcome.", "people.link_sent.",
+            "people.saved.", "priority.", "problem.", "profile.saved.", "public.by.", "public.opening.",
+            "queue.age.", "queue.back.", "queue.cause.", "queue.column.", "queue.csv.", "queue.in.",
+            "queue.list.work.", "queue.night.", "queue.part.", "queue.period.", "queue.problem.", "queue.work.",
+            "role.", "saved.", "search.by.", "search.unread.", "send.", "shelf.add_to.", "state.", "statement.",
+            "theme.", "thread.unsure.", "token.scope.", "told.", "unit.", "verb.", "view.", "weekday.", "work.",
+            "wrong.")
 KEY = r"""(?P<quote>['"`])(?P<key>[a-z][a-z0-9_.-]*)(?:(?P<more>\$\{|\{|(?P=quote)\s*[~+])|(?P=quote))"""
 CALLS = {
     "templates": (".html", re.compile(r"\bt\(\s*" + KEY)),

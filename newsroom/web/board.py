@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 from yarl import URL
 
-from newsroom import account, board, conversation, event, flow, lanes, language, redistribution
+from newsroom import account, board, conversation, event, flow, lanes, language, mention, redistribution
 from newsroom.access import PERMISSIONS
 from newsroom.account import Account
 from newsroom.board import STATES, Board, Filter, Names
@@ -118,7 +118,8 @@ async def work(connection: Connection, request: web.Request) -> dict[str, Any]:
     found = await board.read(connection, request[SCOPE], own, now(request))
     groups = {state: sorted(found.cards[state], key=by_term) for state in GROUPS}
     return {"work": groups, "work_board": found, "work_rule": View("mine", own, "", 0, True).rule,
-            "todo": await board.todo(connection, request[SCOPE])}
+            "todo": await board.todo(connection, request[SCOPE]),
+            "mentions": await mention.unread(connection, request[SCOPE])}
 
 
 def by_term(row: Conversation) -> tuple[bool, float, int]:

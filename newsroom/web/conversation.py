@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from newsroom import account, audit, board, canned, chat, contact, conversation, draft, event, message, reply
+from newsroom import account, audit, board, canned, chat, contact, conversation, draft, event, mention, message, reply
 from newsroom.access import Forbidden
 from newsroom.board import Names
 from newsroom.conversation import Conversation
@@ -77,6 +77,8 @@ async def note(request: web.Request) -> web.StreamResponse:
 
     async def run(connection: Connection, row: Conversation, by: By) -> int:
         id = await reply.note(connection, row, by, text, form.text("client_id")[:64])
+        row = (await conversation.lock(connection, [row.id]))[row.id]
+        await mention.tell(connection, row, by, request[SCOPE], id, text)
         await draft.forget(connection, row.id, request[SCOPE].account_id, "note")
         return id
 
@@ -186,6 +188,10 @@ async def _page(request: web.Request, status: int, given: Mapping[str, str] | No
         values |= await _resident(connection, request, row, shown)
         values["further"] = await conversation.further_channels(connection, row.id)
         values |= await work(connection, request)
+    if any(one.reference == row.reference for one in values["mentions"]):
+        values["mentions"] = [one for one in values["mentions"] if one.reference != row.reference]
+        async with seen(request).transaction() as connection:
+            await mention.read(connection, request[SCOPE].account_id, row.id, now(request))
     reason = names.reasons.get(row.close_reason_id or 0)
     return page(request, "conversation/conversation.html", status, row=row, given=given or {}, error=error,
                 beside="blad" in request.query, kind_icon=kind_icon,

@@ -23,7 +23,7 @@ EVENT_ICONS = {"claimed": "me", "assigned": "me", "team_changed": "people", "mov
                "sealed": "lock", "unsealed": "lock", "spam": "shield", "not_spam": "shield", "edited": "pen",
                "withdrawn": "x", "answered_privately": "lock", "begun": "lock", "undone": "back",
                "visitor_left": "chat", "visitor_back": "chat", "transcript_asked": "mail",
-               "takeover_asked": "swap", "takeover_allowed": "swap", "takeover_kept": "me"}
+               "takeover_asked": "swap", "takeover_allowed": "swap", "takeover_kept": "me", "mentioned": "bell"}
 # a message shows what these say, or staff need not see them between the words
 SILENT = frozenset({"received", "answered", "answered_elsewhere", "noted", "delivery_state", "unreadable", "bounced",
                     "term_changed", "channel_changed", "rights_changed", "shift_changed", "almost_late",
@@ -109,7 +109,7 @@ def _what(item: Event, names: Names, speech: str) -> str:
         case "assigned":
             found = names.accounts.get(after.get("assignee") or 0)
             return found[0] if found else language.text(speech, "card.nobody")
-        case "takeover_asked" | "takeover_allowed" | "takeover_kept":
+        case "takeover_asked" | "takeover_allowed" | "takeover_kept" | "mentioned":
             return names.accounts.get(item.data.get("to") or 0, ("", ""))[0]
         case "answered_privately":
             return str(item.data.get("reference", ""))

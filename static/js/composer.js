@@ -1,13 +1,14 @@
 // The composer: an answer or a note, kept while it is typed, sent once, with a warning when the conversation changed in
 // between or when the text seems to hold what should not go out. A draft stays on this computer until the server has it.
 
-import { offerCanned } from "./canned.js";
 import { isOnline } from "./connection.js";
 import { make } from "./fragment.js";
 import { guard } from "./guard.js";
 import { askDescriptions, showLength } from "./length.js";
 import { alarm, say } from "./say.js";
+import { offerCanned, offerColleagues } from "./suggest.js";
 import { clock } from "./time.js";
+import { colleagues } from "./verbs.js";
 import { t } from "./words.js";
 
 const KEEP = 400; // milliseconds after the last key
@@ -115,6 +116,7 @@ function prepare(form) {
   });
   addEventListener("pagehide", () => localStorage.getItem(name(kind)) !== null && push(kind, text));
   if (kind === "answer") guard(form), countFiles(form), offerCanned(form, reference);
+  else offerColleagues(form, colleagues);
   form.addEventListener("keydown", (event) => {
     const sends = event.ctrlKey || event.metaKey || ("liveChat" in form.dataset && event.target === text && !event.shiftKey && !event.isComposing);
     if (event.key === "Enter" && sends) event.preventDefault(), form.requestSubmit();

@@ -1,10 +1,10 @@
 // The one voice of the page: own results at once, others' changes at most one sentence per ten seconds.
 
-import { make, icon } from "./fragment.js";
+import { make, icon, parsePage } from "./fragment.js";
 import { t } from "./words.js";
 
 const QUIET = 10_000; // milliseconds between two sentences about others
-const SAID = { takeover_asked: "say.takeover_asked", takeover_allowed: "say.takeover_allowed", takeover_kept: "say.takeover_kept" };
+const SAID = { mentioned: "say.mentioned", takeover_asked: "say.takeover_asked", takeover_allowed: "say.takeover_allowed", takeover_kept: "say.takeover_kept" };
 const heard = { arrived: 0, late: 0, soon: 0 };
 let timer = 0;
 let last = -QUIET;
@@ -37,7 +37,16 @@ function speak() {
 export function hearAsked({ id, what, to, name, title }) {
   if (to !== Number(document.body.dataset.me)) return;
   const link = make("a", { href: `/gesprek/${id}` }, title || id);
-  show("asked", icon("swap"), make("p", {}, t(SAID[what], { name }), " ", link));
+  show("asked", icon(what === "mentioned" ? "bell" : "swap"), make("p", {}, t(SAID[what], { name }), " ", link));
+  if (what === "mentioned") listMentions();
+}
+
+/** What names this person, on the list of their own work. */
+async function listMentions() {
+  const old = document.querySelector("[data-mentions]");
+  const answer = old && await fetch("/werk", { headers: { Accept: "text/html" } }).catch(() => null);
+  const fresh = answer?.ok && parsePage(await answer.text()).querySelector("[data-mentions]");
+  if (fresh) old.replaceWith(document.importNode(fresh, true));
 }
 
 /** An action of this person failed. Stays until it is closed or another takes its place. */

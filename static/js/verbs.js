@@ -7,6 +7,9 @@ import { facts } from "./store.js";
 import { t } from "./words.js";
 
 const choices = JSON.parse(document.getElementById("choices")?.textContent || "{}");
+
+/** Who may work here: [id, name]. */
+export const colleagues = choices.people ?? [];
 const me = Number(document.body.dataset.me);
 const PRIORITIES = ["low", "normal", "high", "urgent"];
 const MOVES = ["new", "open", "department", "waiting", "closed"];
