@@ -97,6 +97,9 @@ async def test_letters_in_a_field_or_switched_off_do_nothing(place, sign_in):
 
 async def test_without_javascript_one_reads_claims_assigns_answers_and_closes(place, sign_in):
     page = await sign_in("Joris Bos", "/bord", java_script_enabled=False)
+    assert await page.locator("#h-closed").is_visible()
+    for tile in await page.locator(".tile .v").all():
+        assert await tile.evaluate("one => one.scrollWidth <= one.clientWidth"), await tile.inner_text()
     wanted = place.references["Groencontainer"]
     await page.locator(f"{card(wanted)} .claim").click()
     assert "E-mail" in await page.locator(f'[data-column="open"] {card(wanted)}').inner_text()
