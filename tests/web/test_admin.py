@@ -7,9 +7,10 @@ import re
 import pytest
 from structlog.testing import capture_logs
 
-from connectors import Secret, Step
+from connectors import Secret, Step, installed
 from newsroom import calendar, channel, event, language, logbook, password
 from newsroom.logbook import Filter
+from newsroom.web.admin.channels import first_mode
 from newsroom.web.keys import CHANNELS
 from tests.house import add_team
 from tests.tap import KINDS, PASSWORD, WELLS, Well
@@ -62,6 +63,14 @@ async def test_without_a_session_one_is_asked_to_sign_in(bas):
     bas.cookie = ""
     answer = await bas.client.get("/beheer/kanalen", allow_redirects=False)
     assert (303, True) == (answer.status, answer.headers["Location"].startswith("/inloggen"))
+
+
+async def test_a_new_mailbox_reads_along_until_somebody_opens_it(bas):
+    await bas.open("/beheer/kanalen/nieuw/tap")
+    assert '<option value="reading" selected>' in bas.text
+    modes = {name: first_mode(kind) for name, kind in installed()[0].items()}
+    assert {"email": "reading", "mastodon": "reading", "webhook": "reading", "chat": "live", "web_form": "live",
+            "desk": "live"}.items() <= modes.items()
 
 
 @pytest.mark.parametrize("path", ["/kanalen/99", "/kanalen/nieuw/fax", "/teams/99", "/labels/99", "/doelen/99",

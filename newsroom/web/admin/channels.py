@@ -26,7 +26,6 @@ from newsroom.web.profile import must_prove, prove_again
 from newsroom.web.render import page, say
 from newsroom.web.routes import Routes
 
-BLANK = Channel(0, "", "", mode="live")
 SAVED = ("channel", "channel_paused", "channel_failed", "tested", "archived")
 
 
@@ -160,14 +159,21 @@ async def _renewed(request: web.Request, row: Channel, typed: Typed, name: str, 
 
 async def _row(request: web.Request, connection: Connection) -> Channel:
     """The channel of this address, or a new one. Raises `HTTPNotFound`."""
+    if "id" not in request.match_info:
+        name = request.match_info["kind"]
+        return Channel(0, name, "", mode=first_mode(request.app[CHANNELS].kinds.get(name)))
     try:
-        row = await channel.get(connection, int(request.match_info["id"])) if "id" in request.match_info else \
-            replace(BLANK, kind=request.match_info["kind"])
+        row = await channel.get(connection, int(request.match_info["id"]))
     except NoChannel as error:
         raise web.HTTPNotFound from error
     if row.archived_at is not None:
         raise web.HTTPNotFound
     return row
+
+
+def first_mode(kind: type[Connector] | None) -> channel.Mode:
+    """How a new channel starts: what writes to the outside world reads along first."""
+    return "reading" if kind and kind.capabilities.sends and not kind.capabilities.live else "live"
 
 
 def _lacks_its_part(request: web.Request, row: Channel) -> bool:
