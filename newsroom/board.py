@@ -102,6 +102,15 @@ async def of_team(connection: Connection, scope: Scope, wanted: Filter, team: in
     return [Conversation(**row) for row in rows]
 
 
+async def untaken(connection: Connection, scope: Scope, limit: int) -> list[Conversation]:
+    """What is new and nobody has, the longest waiting first."""
+    # the beginning of the first column
+    rows = await connection.fetch("select " + _ROW + " from conversation c where c.visibility = any($1::text[])"
+                                  " and c.state = 'new' and c.assignee_id is null"
+                                  " order by c.waiting_since nulls last, c.id limit $2", sorted(scope.classes), limit)
+    return [Conversation(**row) for row in rows]
+
+
 async def count_teams(connection: Connection, scope: Scope, wanted: Filter) -> dict[int, dict[str, int]]:
     """Open conversations by team: `n`, `late` and `soon`; 0 is no team."""
     # as `count`

@@ -11,6 +11,9 @@ from newsroom.database import Connection
 
 PAGE = 40  # cards of one team on the first page
 NO_TEAM = 0
+# what waits for a resident is not to do, as in the table of work (report.py)
+LOAD = ("select count(*)::int from conversation c where c.assignee_id = a.id and c.visibility = any($1::text[])"
+        " and c.state in ('new', 'open', 'department')")
 WORKS = sorted(access.PERMISSIONS["work"])
 
 
@@ -57,13 +60,19 @@ def column(team_id: int) -> str:
     return f"team-{team_id}"
 
 
+async def loads(connection: Connection, scope: Scope) -> dict[int, int]:
+    """What everybody who works has to do, by account id, as far as the scope shows."""
+    # by person from the index
+    rows = await connection.fetch("select a.id, (" + LOAD + ") as load from account a where a.disabled_at is null"
+                                  " and a.roles && $2", sorted(scope.classes), WORKS)
+    return {row["id"]: row["load"] for row in rows}
+
+
 async def _people(connection: Connection, scope: Scope) -> dict[int, list[Worker]]:
     """Who can get work, by team; of a restricted team only its members are told who is in it."""
     # each with what they have to do; who is in no team stands with what has none
     rows = await connection.fetch(
-        "select coalesce(t.id, 0) as team, a.id, a.name, a.initials, (select count(*) from conversation c"
-        "  where c.assignee_id = a.id and c.state in ('new', 'open', 'department')"
-        "  and c.visibility = any($1::text[]))::int as load"
+        "select coalesce(t.id, 0) as team, a.id, a.name, a.initials, (" + LOAD + ") as load"
         " from account a left join account_team m on m.account_id = a.id"
         " left join team t on t.id = m.team_id and t.archived_at is null"
         " where a.disabled_at is null and a.roles && $2"

@@ -25,6 +25,7 @@ from newsroom.web import (
     health,
     live,
     mail_body,
+    next_one,
     people,
     profile,
     queue,
@@ -49,7 +50,7 @@ from newsroom.web.visitor import reference
 
 Part = Callable[[Routes], None]
 PARTS: Sequence[Part] = (health.routes, live.routes, sign_in.routes, welcome.routes, profile.routes, people.routes,
-                         board.routes, views.routes, duty.routes, channels.routes, search.routes,
+                         board.routes, views.routes, duty.routes, next_one.routes, channels.routes, search.routes,
                          conversation.routes, canned.routes, mail_body.routes, actions.routes, admin.routes,
                          forms.routes, queue.routes, queue_list.routes, redistribute.routes, entry.routes,
                          receipt.routes, api.routes, form.routes, chat.routes, chat_live.routes)

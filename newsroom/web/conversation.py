@@ -8,7 +8,22 @@ from typing import Any
 
 from aiohttp import web
 
-from newsroom import account, audit, board, canned, chat, contact, conversation, draft, event, mention, message, reply
+from newsroom import (
+    account,
+    audit,
+    board,
+    canned,
+    chat,
+    contact,
+    conversation,
+    draft,
+    event,
+    lanes,
+    mention,
+    message,
+    redistribution,
+    reply,
+)
 from newsroom.access import Forbidden
 from newsroom.board import Names
 from newsroom.conversation import Conversation
@@ -188,10 +203,8 @@ async def _page(request: web.Request, status: int, given: Mapping[str, str] | No
         values |= await _resident(connection, request, row, shown)
         values["further"] = await conversation.further_channels(connection, row.id)
         values |= await work(connection, request)
-    if any(one.reference == row.reference for one in values["mentions"]):
-        values["mentions"] = [one for one in values["mentions"] if one.reference != row.reference]
-        async with seen(request).transaction() as connection:
-            await mention.read(connection, request[SCOPE].account_id, row.id, now(request))
+        values["loads"] = await lanes.loads(connection, request[SCOPE])
+        values["norm"] = await redistribution.norm(connection)
     reason = names.reasons.get(row.close_reason_id or 0)
     return page(request, "conversation/conversation.html", status, row=row, given=given or {}, error=error,
                 beside="blad" in request.query, kind_icon=kind_icon,

@@ -70,6 +70,11 @@ class Presence:
         """Whether somebody looks at this conversation or writes in it."""
         return reference in self._places
 
+    def anybody_else(self, reference: str, account_id: int) -> bool:
+        """Whether somebody other than this person looks at it or writes in it."""
+        place, now = self._places.get(reference), self._clock()
+        return place is not None and any(one.who.id != account_id and one.until >= now for one in place.here.values())
+
     def left(self, window: object) -> None:
         """A window was closed."""
         for reference, place in list(self._places.items()):

@@ -16,7 +16,8 @@ import { askDuty, hearShift, keepDuty } from "./duty.js";
 import { countHour, keepStanding, showStanding } from "./standing.js";
 import { Store, facts } from "./store.js";
 import * as time from "./time.js";
-import { openMenu, run } from "./verbs.js";
+import { allowNext } from "./next.js";
+import { keepLoads, openMenu, run } from "./verbs.js";
 import { heardVisits, showVisits } from "./visit.js";
 import { t } from "./words.js";
 
@@ -50,6 +51,8 @@ document.getElementById("density")?.addEventListener("submit", changeDensity);
 pauseButton();
 keepStanding();
 keepDuty();
+allowNext();
+if (document.body.dataset.may.includes("work")) keepLoads();
 
 /** A page with a thread: its entries, and every change of a conversation it follows. */
 export function follow(heard) {

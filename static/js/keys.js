@@ -5,6 +5,7 @@ import { ask, isOpen } from "./menu.js";
 import { make } from "./fragment.js";
 import { say } from "./say.js";
 import { openSheet } from "./beside.js";
+import { takeNext } from "./next.js";
 import { run } from "./verbs.js";
 import { t } from "./words.js";
 
@@ -14,7 +15,7 @@ const WAYS = { arrowup: [0, -1], k: [0, -1], arrowdown: [0, 1], j: [0, 1], arrow
 const PAGES = { b: "/bord", w: "/werk", k: "/kanalen", q: "/wachtrij", s: "/spam" }; // after G
 const GO = 1500; // milliseconds for the letter after G
 const HELP = [["← ↑ → ↓  H K L J", "keys.walk"], ["Enter", "keys.open"], ["X", "keys.select"], ["Shift ↑ ↓", "keys.extend"], ["I", "keys.claim"], ["A", "keys.assign"], ["T", "keys.team"], ["M", "keys.move"], ["D", "keys.department"],
-  ["F", "keys.labels"], ["P", "keys.priority"], ["E", "keys.close"], ["R", "keys.reply"], ["C", "keys.note"], ["Z", "keys.undo"], ["N", "keys.fresh"], ["Q", "entry.new"], ["/", "keys.search"], ["Esc", "keys.escape"], ["?", "keys.help"]];
+  ["F", "keys.labels"], ["P", "keys.priority"], ["E", "keys.close"], ["R", "keys.reply"], ["C", "keys.note"], ["Z", "keys.undo"], ["N", "keys.fresh"], ["V", "keys.next"], ["Q", "entry.new"], ["/", "keys.search"], ["Esc", "keys.escape"], ["?", "keys.help"]];
 
 /** Whether a key press belongs to a field, a menu or the browser. */
 export function isTaken(event) {
@@ -92,7 +93,7 @@ export class Keys {
       this.going = -GO;
       return document.querySelector(`.nav a[href="${PAGES[letter]}"]`)?.click();
     }
-    const free = { "/": search, z: undoLast, n: () => this.fresh(card), g: () => (this.going = performance.now()) }[letter];
+    const free = { "/": search, z: undoLast, v: document.getElementById("next") && takeNext, n: () => this.fresh(card), g: () => (this.going = performance.now()) }[letter];
     const verb = document.body.dataset.may.includes("work") && VERBS[letter];
     if (free || verb && (card || this.selection.cards.length)) event.preventDefault();
     if (free) free();

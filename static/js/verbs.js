@@ -11,6 +11,9 @@ const choices = JSON.parse(document.getElementById("choices")?.textContent || "{
 /** Who may work here: [id, name]. */
 export const colleagues = choices.people ?? [];
 const me = Number(document.body.dataset.me);
+const LOADS = 30_000; // milliseconds between two questions what everybody has
+const PATIENCE = 1500; // milliseconds that an action waits for that
+let known = { norm: Infinity, loads: {} };
 const PRIORITIES = ["low", "normal", "high", "urgent"];
 const MOVES = ["new", "open", "department", "waiting", "closed"];
 const pairs = (list, chosen) => list.map(([id, text]) => ({ value: id, text, checked: id === chosen }));
@@ -100,7 +103,10 @@ export async function giveTo(places, card, to) {
   const { assignee, state } = facts(card);
   if (to === (assignee ?? 0)) return;
   const column = to && state === "new" ? "open" : !to && state === "open" ? "new" : null;
-  await act(places, card, "assign", { to, was: assignee }, { column, text: t("say.assigned", { name: personName(to) }) });
+  const { norm, loads } = await askLoads();
+  const n = (loads[to] ?? 0) + 1;
+  const text = n > norm ? t("say.assigned_over", { name: personName(to), n, norm }) : t("say.assigned", { name: personName(to) });
+  await act(places, card, "assign", { to, was: assignee }, { column, text });
 }
 
 /** To a team; 0 is none. */
@@ -132,7 +138,31 @@ function mineFirst() {
   return [...choices.people].sort(([a], [b]) => (b === me) - (a === me));
 }
 
-export const chooseAssignee = (anchor, chosen) => choose(anchor, t("verb.assign"), pairs([[0, t("card.nobody")], ...mineFirst()], chosen));
+/** Colleagues, each with what they have to do; who has enough is named so. It warns and forbids nothing. */
+export function chooseAssignee(anchor, chosen) {
+  const { norm, loads } = known;
+  const named = mineFirst().map(([id, name]) => [id, id in loads ? t(loads[id] < norm ? "load.of" : "load.full", { name, n: loads[id], norm }) : name]);
+  askLoads();
+  return choose(anchor, t("verb.assign"), pairs([[0, t("card.nobody")], ...named], chosen));
+}
+
+/** What everybody has now, as far as that is known soon: a menu opens at once, with what was known last. */
+async function askLoads() {
+  try {
+    const answer = await fetch("/bord/werklast", { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(PATIENCE) });
+    if (answer.ok) known = await answer.json();
+  } catch {
+    // the names are enough
+  }
+  return known;
+}
+
+/** Keep what the menus tell of colleagues fresh. */
+export function keepLoads() {
+  askLoads();
+  setInterval(() => document.hidden || askLoads(), LOADS);
+}
+
 export const chooseTeam = (anchor, chosen) => choose(anchor, t("verb.team"), pairs([[0, t("filter.no_team")], ...choices.teams], chosen));
 export const chooseState = (anchor, chosen) => choose(anchor, t("verb.move"), MOVES.map((name) => ({ value: name, text: t(`state.${name}`), checked: name === chosen })));
 export const chooseReason = (anchor) => choose(anchor, t("verb.close"), choices.reasons.map(([id, text]) => ({ value: id, text })));

@@ -111,7 +111,7 @@ async def test_without_javascript_one_reads_claims_assigns_answers_and_closes(pl
     await page.locator("#note-text").fill("Team reiniging weet ervan.")
     await page.locator('[data-compose="note"] .btn.p').click()
     await page.locator("#do-assign summary").click()
-    await page.locator("#do-assign select").select_option(label="Lotte Dijk")
+    await page.locator("#do-assign select").select_option(label="Lotte Dijk (2/12)")
     await page.locator("#do-assign .btn").click()
     assert "Lotte Dijk" in await page.locator(".head").inner_text()
     await page.locator("#do-close summary").click()

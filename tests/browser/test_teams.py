@@ -145,3 +145,39 @@ async def test_a_team_shows_forty_and_the_rest_when_asked(place, sign_in):
     assert 40 == await cards.count()
     await page.locator(f'[data-column="{at(place, "Webcare")}"] .more-cards').click()
     await until(lambda: page.locator(f'[data-column="{at(place, "Webcare")}"] article').nth(44).count(), "all")
+
+
+async def test_who_has_too_much_is_named_in_the_menu_and_gets_it_with_a_warning(place, sign_in):
+    async with place.database.transaction() as connection:
+        await setting.write(connection, redistribution.NORM, 3)
+    page = await sign_in("Sanne Vos", "/bord")
+    await live(page)
+    wanted = place.references["Groencontainer"]
+    await page.locator(f"{card(wanted)} h3 a").focus()
+    await page.keyboard.press("a")
+    await page.get_by_role("menuitemradio", name="Joris Bos (3/3, zit vol)").click()
+    await until(lambda: page.locator("#undo:has-text('Die heeft nu 4 gesprekken, meer dan de norm van 3')").count())
+    assert "Joris Bos" == await page.locator(f"{card(wanted)} .av").get_attribute("title")
+
+
+async def test_the_next_one_opens_beside_the_board_and_is_given_back_with_z(place, sign_in):
+    page, other = await sign_in("Sanne Vos", "/bord"), await sign_in("Joris Bos", "/bord")
+    for one in (page, other):
+        await live(one)
+    await page.locator('[data-column="new"] .next-one').click()
+    wanted, second = place.references["Wéér"], place.references["Goedemorgen,"]
+    await page.locator(f'.beside iframe[src*="{wanted}"]').wait_for()
+    await until(lambda: moved(other, wanted, "open"), "taken")
+    await other.keyboard.press("v")
+    await other.locator(f'.beside iframe[src*="{second}"]').wait_for()
+    await page.locator("#undo button").click()
+    await until(lambda: moved(other, wanted, "new"), "back")
+
+
+async def test_when_there_is_no_next_one_that_is_said(place, sign_in):
+    async with place.database.transaction() as connection:
+        await connection.execute("update conversation set state = 'waiting' where state = 'new'")
+    page = await sign_in("Sanne Vos", "/bord", viewport=NARROW)
+    await live(page)
+    await page.locator(".filters .next-one").click()
+    await until(lambda: page.locator("#alert:has-text('Alles is opgepakt')").count(), "told")

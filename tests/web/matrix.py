@@ -137,6 +137,7 @@ MATRIX = {
         GET /bord
         GET /bord/nog
         GET /bord/stand
+        GET /bord/werklast
         GET /dienst/stand
         POST /bord/weergaven
         POST /bord/weergaven/{id}
@@ -156,6 +157,7 @@ MATRIX = {
         GET /kanalen/stand
     """,
     "work": """
+        POST /bord/volgende
         GET /invoer
         POST /invoer
         GET /invoer/contacten
