@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, time
 
 from aiohttp import web
+from yarl import URL
 
 from newsroom import board, channel, event, flow, opening, overview, probe, watch
 from newsroom.change import Wrong
@@ -79,7 +80,7 @@ async def retry(request: web.Request) -> web.StreamResponse:
         steps = await probe.check(kind, request.app[CHANNELS].keys, row, {})
         async with request.app[DATABASE].transaction() as connection:
             await channel.set_checked(connection, id, steps, now(request))
-    raise done(request, "channels", "retried")
+    raise _back(request, id, "retried")
 
 
 async def send_or_not(request: web.Request) -> web.StreamResponse:
@@ -89,7 +90,13 @@ async def send_or_not(request: web.Request) -> web.StreamResponse:
     async with request.app[DATABASE].transaction() as connection:
         row = await _channel(connection, int(request.match_info["id"]))
         await channel.set_mode(connection, row.id, "live" if sends else "reading", by(request))
-    raise done(request, "channels", "sending" if sends else "not_sending")
+    raise _back(request, row.id, "sending" if sends else "not_sending")
+
+
+def _back(request: web.Request, id: int, saved: str) -> web.HTTPSeeOther:
+    """To the list, where this channel is open as it was."""
+    url = URL(done(request, "channels", saved).location)
+    return web.HTTPSeeOther(url.update_query(open=str(id)).with_fragment(f"k{id}"))
 
 
 async def show_opening(request: web.Request) -> web.Response:

@@ -103,7 +103,8 @@ async def test_retry_sends_what_waits_for_another_try_and_nothing_that_may_be_ta
                 " values ($1, $2, 'out', $3, 'queued', $4, $5)", id, place.channels["email"], later, later, tries)
     anna = await visitor("Anna de Rijk")
     status, _, leads = await anna.form(f"/kanalen/{place.channels['email']}/opnieuw")
-    assert (303, "/kanalen?saved=retried") == (status, leads)
+    id = place.channels["email"]
+    assert (303, f"/kanalen?saved=retried&open={id}#k{id}") == (status, leads), "and it is still open"
     async with place.database.connection() as connection:
         assert [later] == [row["send_after"] for row in await connection.fetch(
             "select send_after from message where send_state = 'queued' and send_after > now()")]
