@@ -245,14 +245,14 @@ TEAM_COUNTS = {name: query.replace("c.state, count(*)::int as n ", "coalesce(c.t
                                    + _TEAM_SUMS.format("1")).replace("group by c.state", "group by 1")
                for name, query in COUNTS.items()}
 _OF_TEAM = ("select " + _ROW + " from unnest(array['new', 'open', 'department', 'waiting']) as s(state)"
-            " cross join lateral (select * from conversation c where " + _WHERE + " and c.team_id {} $8::int"
+            " cross join lateral (select * from conversation c where " + _WHERE + " and c.team_id {}"
             " and ($9::bigint is null or c.waiting_since > $10"
             "  or c.waiting_since is not distinct from $10 and c.id > $9"
             "  or c.waiting_since is null and $10::timestamptz is not null)"
             " and c.state = s.state and c.state in ('new', 'open', 'department', 'waiting')"
             " order by c.waiting_since nulls last, c.id limit $11) c"
             " order by c.waiting_since nulls last, c.id limit $11")
-OF_TEAM, OF_NO_TEAM = _OF_TEAM.format("="), _OF_TEAM.format("is not distinct from")
+OF_TEAM, OF_NO_TEAM = _OF_TEAM.format("= $8::int"), _OF_TEAM.format("is null and $8::int is null")
 CLOSED = ("select " + _ROW + " from conversation c where " + _WHERE
           + " and c.state = 'closed' and c.closed_at >= $8 order by c.closed_at desc, c.id limit $9")
 CLOSED_COUNT = "select count(*) from conversation c where " + _WHERE + " and c.state = 'closed' and c.closed_at >= $8"

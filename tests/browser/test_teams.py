@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 
-from newsroom import redistribution, setting, triage
+import pytest
+
+from newsroom import redistribution, rights, setting, triage
 from tests.browser.conftest import NARROW
 from tests.browser.look import board, card, column_of, live, until
 
@@ -12,8 +15,8 @@ LANES = """() => [...document.querySelectorAll('#board .lane')].map(lane => [...
   .filter(one => one.checkVisibility()).map(one => one.innerText.trim() + (one.matches('.over') ? ' over' : '')))"""
 
 
-async def open_teams(place, sign_in, name: str = "Sanne Vos", **options):
-    page = await sign_in(name, "/bord?vorm=teams", **options)
+async def open_teams(place, sign_in, name: str = "Sanne Vos", more: str = "", **options):
+    page = await sign_in(name, "/bord?vorm=teams" + more, **options)
     await live(page)
     return page
 
@@ -26,8 +29,9 @@ async def same(one, other) -> bool:
     return await board(one) == await board(other) and await one.evaluate(LANES) == await other.evaluate(LANES)
 
 
-async def test_whatever_happens_the_board_equals_a_fresh_page(place, sign_in):
-    page = await open_teams(place, sign_in)
+@pytest.mark.parametrize("more", ["", "&termijn=late,bijna", "&team=1,0", "&wie=0"])
+async def test_whatever_happens_the_board_equals_a_fresh_page(place, sign_in, more):
+    page = await open_teams(place, sign_in, more=more)
     chance, teams = random.Random(5), [*place.teams.values(), None]
     for number in range(30):
         reference = await place.write(f"Bericht {number}", minutes=number * 9,
@@ -42,7 +46,7 @@ async def test_whatever_happens_the_board_equals_a_fresh_page(place, sign_in):
         if number % 7 == 0:
             row = await place.act("Sanne Vos", reference, triage.close, 1, row.last_message_id)
     await page.mouse.move(5, 5)
-    fresh = await open_teams(place, sign_in)
+    fresh = await open_teams(place, sign_in, more=more)
 
     async def equal() -> bool:
         for pill in await page.locator(".fresh button:visible").all():
@@ -50,6 +54,20 @@ async def test_whatever_happens_the_board_equals_a_fresh_page(place, sign_in):
         await page.locator("#pause").focus()
         return await same(page, fresh)
     await until(equal, "equal")
+
+
+async def test_a_page_that_is_taken_over_anew_has_the_lanes_of_the_new_one(place, sign_in):
+    page = await open_teams(place, sign_in)
+    assert 0 == await page.locator(f'[data-column="{at(place, "Burgerzaken")}"] .worker').count()
+    async with place.database.transaction() as connection:
+        await rights.set_teams(connection, place.people["Sanne Vos"], [place.teams["Burgerzaken"]], None,
+                               datetime.now(UTC))
+    place.house.bell()
+    await page.locator(f'[data-column="{at(place, "Burgerzaken")}"] .worker').wait_for()
+    fresh = await open_teams(place, sign_in)
+    await until(lambda: same(page, fresh), "equal")
+    await place.act("Sanne Vos", place.references["Groencontainer"], triage.claim)
+    await page.locator(f'[data-column="{at(place, "Burgerzaken")}"] .load:has-text("4/12")').wait_for()
 
 
 async def test_a_card_goes_to_another_team_by_its_menu_and_back(place, sign_in):
