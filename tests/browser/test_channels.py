@@ -150,6 +150,8 @@ async def test_the_opening_is_set_in_a_dialog(place, sign_in, who):
     await live(page)
     await page.locator(f"#k{id} .opn").click()
     await page.locator("#sheet #opening").wait_for()
+    assert (await page.locator("#opening-title").bounding_box())["x"] >= 12 + (
+        await page.locator("#sheet").bounding_box())["x"]
     await page.get_by_label("Gesloten").check()
     await page.locator("#sheet").get_by_role("button", name="Bewaar").click()
     await until(lambda: in_group(page, id, "not_open"), "closed")
