@@ -3,6 +3,7 @@
 import { own, remember } from "./act.js";
 import { openSheet } from "./beside.js";
 import { alarm } from "./say.js";
+import { ownOver } from "./verbs.js";
 import { t } from "./words.js";
 
 let busy = false;
@@ -27,7 +28,7 @@ export async function takeNext() {
     own.set(told.id, performance.now());
     const link = document.querySelector(`#c-${told.id} h3 a`);
     if (!link || !openSheet(link)) return (location.href = told.url);
-    remember("claim", told.key, [told.id], t("say.next", { title: link.textContent.trim() }));
+    remember("claim", told.key, [told.id], t("say.next", { title: link.textContent.trim() }) + ownOver());
   } catch {
     alarm(t("say.failed"));
   } finally {

@@ -12,7 +12,6 @@ const choices = JSON.parse(document.getElementById("choices")?.textContent || "{
 export const colleagues = choices.people ?? [];
 const me = Number(document.body.dataset.me);
 const LOADS = 30_000; // milliseconds between two questions what everybody has
-const PATIENCE = 1500; // milliseconds that an action waits for that
 let known = { norm: Infinity, loads: {} };
 const PRIORITIES = ["low", "normal", "high", "urgent"];
 const MOVES = ["new", "open", "department", "waiting", "closed"];
@@ -43,7 +42,7 @@ export async function run(places, card, verb, anchor = card.querySelector(".menu
 }
 
 const RUN = {
-  claim: (places, card) => act(places, card, "claim", {}, { column: facts(card).state === "new" ? "open" : null, text: t("say.claimed") }),
+  claim: (places, card) => act(places, card, "claim", {}, { column: facts(card).state === "new" ? "open" : null, text: t("say.claimed") + ownOver() }),
 
   async assign(places, card, anchor) {
     const to = await chooseAssignee(anchor, facts(card).assignee ?? 0);
@@ -103,9 +102,8 @@ export async function giveTo(places, card, to) {
   const { assignee, state } = facts(card);
   if (to === (assignee ?? 0)) return;
   const column = to && state === "new" ? "open" : !to && state === "open" ? "new" : null;
-  const { norm, loads } = await askLoads();
-  const n = (loads[to] ?? 0) + 1;
-  const text = n > norm ? t("say.assigned_over", { name: personName(to), n, norm }) : t("say.assigned", { name: personName(to) });
+  const [n, name] = [over(to), personName(to)];
+  const text = n ? t("say.assigned_over", { name, n, norm: known.norm }) : t("say.assigned", { name });
   await act(places, card, "assign", { to, was: assignee }, { column, text });
 }
 
@@ -146,15 +144,27 @@ export function chooseAssignee(anchor, chosen) {
   return choose(anchor, t("verb.assign"), pairs([[0, t("card.nobody")], ...named], chosen));
 }
 
-/** What everybody has now, as far as that is known soon: a menu opens at once, with what was known last. */
+/** How many somebody has with one more, when that is over the norm; else 0. */
+function over(id) {
+  const n = (known.loads[id] ?? 0) + 1;
+  known.loads[id] = n; // until it is asked again
+  return n > known.norm ? n : 0;
+}
+
+/** What to say more when this person takes one over the norm. */
+export function ownOver() {
+  const n = over(me);
+  return n ? ` ${t("say.own_over", { n, norm: known.norm })}` : "";
+}
+
+/** What everybody has now; nothing waits for it: a menu opens at once, with what was known last. */
 async function askLoads() {
   try {
-    const answer = await fetch("/bord/werklast", { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(PATIENCE) });
+    const answer = await fetch("/bord/werklast", { headers: { Accept: "application/json" } });
     if (answer.ok) known = await answer.json();
   } catch {
     // the names are enough
   }
-  return known;
 }
 
 /** Keep what the menus tell of colleagues fresh. */

@@ -172,10 +172,29 @@ async def test_who_has_too_much_is_named_in_the_menu_and_gets_it_with_a_warning(
     await live(page)
     wanted = place.references["Groencontainer"]
     await page.locator(f"{card(wanted)} h3 a").focus()
-    await page.keyboard.press("a")
-    await page.get_by_role("menuitemradio", name="Joris Bos (3/3, zit vol)").click()
+    full = page.get_by_role("menuitemradio", name="Joris Bos (3/3, zit vol)")
+
+    async def named() -> bool:
+        await page.keyboard.press("Escape")
+        await page.keyboard.press("a")
+        return await full.count() > 0
+    await until(named, "what he has is known")
+    await full.click()
     await until(lambda: page.locator("#undo:has-text('Die heeft nu 4 gesprekken, meer dan de norm van 3')").count())
     assert "Joris Bos" == await page.locator(f"{card(wanted)} .av").get_attribute("title")
+
+
+async def test_who_takes_more_than_the_norm_is_told(place, sign_in):
+    async with place.database.transaction() as connection:
+        await setting.write(connection, redistribution.NORM, 3)
+    page = await sign_in("Sanne Vos", "/spam")
+    async with page.expect_response("**/bord/werklast"):
+        await page.goto(f"{place.url}/bord")
+    await live(page)
+    for words, n in (("Mooie", 4), ("Groencontainer", 5)):
+        await page.locator(f"{card(place.references[words])} .claim").click()
+        await until(lambda n=n: page.locator(f"#undo:has-text('Je hebt nu {n} gesprekken')").count(), "told")
+        await until(lambda words=words: moved(page, place.references[words], "open"), "taken all the same")
 
 
 async def test_the_next_one_opens_beside_the_board_and_is_given_back_with_z(place, sign_in):
