@@ -38,7 +38,7 @@ class Hit:
     """One conversation found, by its newest matching message."""
 
     reference: str
-    subject: str
+    title: str  # as its card has it
     author: str
     state: str
     channel_id: int
@@ -173,7 +173,7 @@ async def keep_indexed(database: Database) -> None:
 
 
 def _hit(row: Any) -> Hit:
-    return Hit(row["reference"], row["subject"], row["author"], row["state"], row["channel_id"], row["at"],
+    return Hit(row["reference"], row["subject"] or row["card"], row["author"], row["state"], row["channel_id"], row["at"],
                row["extract"], row["message_id"], row["team_id"], row["labels"])
 
 
@@ -186,7 +186,7 @@ _NARROW = (" c.visibility = any($1::text[]) and c.state not in ('merged', 'remov
 _SAID = " and m.at >= coalesce($7::timestamptz, '-infinity') and m.at < coalesce($8::timestamptz, 'infinity')"
 _ALIVE = (" and c.last_at >= coalesce($7::timestamptz, '-infinity')"
           " and c.created_at < coalesce($8::timestamptz, 'infinity')")
-_HIT = "select c.reference, c.subject, c.author, c.state, c.channel_id, c.team_id, c.labels, "
+_HIT = "select c.reference, c.subject, c.excerpt as card, c.author, c.state, c.channel_id, c.team_id, c.labels, "
 _LAST = _HIT + "c.last_at as at, c.excerpt as extract, null::bigint as message_id from conversation c where"
 # of these messages the last of each conversation
 BY_TEXT = ("select distinct on (c.id)" + _HIT.removeprefix("select") + "m.at, left(m.body, 300) as extract,"

@@ -13,7 +13,7 @@ from newsroom.conversation import find
 from newsroom.sought import Sought
 from newsroom.triage import By
 from tests.bench import million
-from tests.house import START, add_account, add_channel, add_team, make_intake, paper, receive
+from tests.house import START, US, add_account, add_channel, add_team, make_intake, paper, receive
 from tests.test_intake import ANNA, BEN, EVE, mail, rows
 
 
@@ -22,7 +22,7 @@ async def hits(db, scope, words: str) -> list[str]:
     async with db.transaction() as connection:
         while await search.index(connection):
             pass
-        return [hit.subject for hit in (await search.find(connection, scope, Sought(words))).hits]
+        return [hit.title for hit in (await search.find(connection, scope, Sought(words))).hits]
 
 
 async def typed(db, scope, text: str) -> tuple[list[str], list[str]]:
@@ -32,7 +32,7 @@ async def typed(db, scope, text: str) -> tuple[list[str], list[str]]:
             pass
         asked = sought.read(text, await board.names(connection), (START + timedelta(days=3)).date())
         found = await search.find(connection, scope, asked)
-    return [hit.subject for hit in found.hits], [part.value for part in asked.unread]
+    return [hit.title for hit in found.hits], [part.value for part in asked.unread]
 
 
 @pytest.fixture
@@ -68,6 +68,13 @@ async def test_what_one_may_not_see_is_not_found_by_any_way(db, sanne):
         assert ["Zorg"] == await hits(db, member, words)
 
 
+async def test_a_chat_is_called_as_on_its_card_also_when_our_own_answer_has_the_words(db, sanne):
+    await receive(db, await add_channel(db), paper("1", said("m1", ANNA, "", "Hoe laat is het afvalpunt open?")),
+                  paper("2", said("m2", US, "", "Vandaag tot vijf uur.", direction="out", at=60, to=[ANNA])
+                        | {"answers": ["m1"]}))
+    assert ["Hoe laat is het afvalpunt open?"] == await hits(db, sanne, "vijf uur")
+
+
 @pytest.mark.parametrize("words", ["", "   ", "%", "_____", "'; drop table message; --", '"', "a & | ! (", "\x00",
                                    "*" * 500])
 async def test_any_words_are_only_words(db, sanne, words):
@@ -80,7 +87,7 @@ async def test_a_form_without_a_text_is_found_by_its_values_and_shows_them(db, s
         ["Straat", "Dorpsstraat 4"], ["E-mail", "anna@post.example"], ["Telefoon", "06 12345678"]]) | {"text": ""}))
     assert [{"excerpt": "Dorpsstraat 4 · anna@post.example · 06 12345678"}] == await rows(
         db, "select excerpt from conversation")
-    assert [""] == await hits(db, sanne, "dorpsstraat")
+    assert ["Dorpsstraat 4 · anna@post.example · 06 12345678"] == await hits(db, sanne, "dorpsstraat")
     async with db.transaction() as connection:
         found = await search.find(connection, sanne, Sought("dorpsstraat"))
         pieces = (await search.extracts(connection, found.hits, "dorpsstraat"))[found.hits[0].reference]
@@ -170,7 +177,7 @@ async def test_a_name_with_a_mistake_in_it_finds_who_is_called_alike(db, sanne, 
         while await search.index(connection):
             pass
         found = await search.find(connection, sanne, sought.read(text, await board.names(connection), START.date()))
-    assert ["Derde", "Eerste"] == [hit.subject for hit in found.hits] and found.alike == ("Anna.Jansen",)
+    assert ["Derde", "Eerste"] == [hit.title for hit in found.hits] and found.alike == ("Anna.Jansen",)
 
 
 async def test_what_is_found_is_counted_by_its_facets(db, sanne, street):

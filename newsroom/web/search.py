@@ -17,7 +17,7 @@ from newsroom.search import Hit
 from newsroom.sought import Sought
 from newsroom.web import fields
 from newsroom.web.actions import refused, sentence
-from newsroom.web.keys import DATABASE, SCOPE, now
+from newsroom.web.keys import SCOPE, now
 from newsroom.web.render import language_of, page
 from newsroom.web.routes import Routes
 from newsroom.web.visitor import seen
@@ -43,7 +43,6 @@ async def show(request: web.Request) -> web.Response:
         found = await search.find(connection, request[SCOPE], asked, search.MOST)
         shown = found.hits if "alles" in request.query else found.hits[:search.HITS]
         extracts = await search.extracts(connection, shown, asked.words)
-    async with request.app[DATABASE].transaction() as connection:
         if words and not asked.unread:
             await kept_search.remember(connection, account_id, words, at)
         searches = await kept_search.of(connection, account_id)
@@ -57,7 +56,7 @@ async def change(request: web.Request) -> web.Response:
     words, do = _words(form.text("words")), form.text("do")
     back = request.app.router["search"].url_for().with_query({"q": words} if words else {})
     try:
-        async with request.app[DATABASE].transaction() as connection:
+        async with seen(request).transaction() as connection:
             if do == "forget":
                 await kept_search.forget(connection, account_id)
             elif do == "let_go":
