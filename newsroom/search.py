@@ -173,8 +173,8 @@ async def keep_indexed(database: Database) -> None:
 
 
 def _hit(row: Any) -> Hit:
-    return Hit(row["reference"], row["subject"] or row["card"], row["author"], row["state"], row["channel_id"], row["at"],
-               row["extract"], row["message_id"], row["team_id"], row["labels"])
+    return Hit(row["reference"], row["subject"] or row["card"], row["author"], row["state"], row["channel_id"],
+               row["at"], row["extract"], row["message_id"], row["team_id"], row["labels"])
 
 
 # of whom an operator says something, $2 to $6
