@@ -23,7 +23,8 @@ export class Counts {
     const write = (node) => (n) => node && (node.textContent = n);
     store.count({ lateness: [2] }, LIVE, tiles.late, (n) => (tile("late")?.classList.toggle("late", n > 0), write(tile("late")?.querySelector(".n"))(n)));
     store.count({ lateness: [1] }, LIVE, tiles.soon, (n) => (tile("soon")?.classList.toggle("soon", n > 0), write(tile("soon")?.querySelector(".n"))(n)));
-    store.count(nothing, LIVE, tiles.open, write(tile("open")?.querySelector(".n")));
+    this.all = tiles.open;
+    store.count(nothing, LIVE, this.all, (n) => (this.all = n));
     for (const node of page.querySelectorAll("[data-column]")) {
       const name = node.dataset.column;
       const places = document.querySelectorAll(`[data-n="${name}"]`);
@@ -79,9 +80,8 @@ export class Counts {
     const { store } = this;
     const all = [...store.cards.values()].filter((one) => one.state !== "closed");
     const shown = store.counters.filter((one) => one.column && one.column !== "closed").reduce((sum, one) => sum + one.n, 0);
-    const total = document.querySelector('[data-tile="open"] .n')?.textContent;
     const place = document.getElementById("shown");
-    if (place) place.textContent = t("filter.shown", { shown, all: total });
+    if (place) place.textContent = t("filter.shown", { shown, all: this.all });
     const work = document.querySelector('[data-n="live"]');
     if (work) work.textContent = shown;
     this.first("oldest", all.filter((one) => one.waiting), "waiting");

@@ -19,7 +19,7 @@ BOARD = """() => Object.fromEntries([...document.querySelectorAll('#board [data-
       card.querySelector('.author').textContent, card.querySelector('h3').textContent,
       [...card.querySelectorAll('.deeds .chip:not(.term, :has(time)), .deeds .av, .deeds .claim')]
         .map(one => one.textContent)])}]))"""
-COUNTS = """() => [...document.querySelectorAll('[data-tile="late"] .n, [data-tile="soon"] .n, [data-tile="open"] .n,'
+COUNTS = """() => [...document.querySelectorAll('[data-tile="late"] .n, [data-tile="soon"] .n,'
   + ' .views .cnt, #shown')].map(node => node.textContent)"""
 
 
