@@ -15,6 +15,7 @@ TEXT_CONTRAST = 4.5  # WCAG 1.4.3, at least
 PAGE, DARK_PAGE, WHITE, DARK_INK = "#ffffff", "#121b22", "#ffffff", "#06212c"
 MOST_LINKS = 6
 MOST_LINES = 200  # of a statement
+STATEMENTS = ("privacy", "accessibility", "objection")  # that every public page leads to
 LONGEST_LINE = 2000  # characters of one of them
 LINK = re.compile(r"(?P<text>[^<>]{1,60}?)\s+(?P<url>https?://[^\s<>\"']{3,300})")
 
@@ -30,6 +31,7 @@ class Theme:
     footer: tuple[str, ...] = ()
     privacy: tuple[str, ...] = ()
     accessibility: tuple[str, ...] = ()
+    objection: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def check(theme: Theme) -> dict[str, str]:
         lines = getattr(theme, name)
         if len(lines) > MOST_LINKS or not all(LINK.fullmatch(line) for line in lines):
             problems[name] = "theme.wrong.links"
-    for name in ("privacy", "accessibility"):
+    for name in STATEMENTS:
         lines = getattr(theme, name)
         if len(lines) > MOST_LINES or any(len(line) > LONGEST_LINE for line in lines):
             problems[name] = "theme.wrong.statement"

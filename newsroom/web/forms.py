@@ -84,7 +84,7 @@ async def save_style(request: web.Request) -> web.StreamResponse:
     """Set them, when everybody can read them."""
     sent = await fields.read(request)
     wanted = Theme(sent.text("header").strip().lower(), sent.text("action").strip().lower(),
-                   *(_lines(sent.text(name)) for name in ("menu", "footer", "privacy", "accessibility")))
+                   *(_lines(sent.text(name)) for name in ("menu", "footer", *theme.STATEMENTS)))
     try:
         async with request.app[DATABASE].transaction() as connection:
             old = await theme.load(connection)
@@ -130,7 +130,8 @@ async def _editor(request: web.Request, draft: Form, problems: tuple[form.Proble
 
 
 def _style(request: web.Request, found: Theme, wrong: dict[str, str], saved: bool = False) -> web.Response:
-    return page(request, "admin/forms/style.html", 422 if wrong else 200, theme=found, wrong=wrong, saved=saved)
+    return page(request, "admin/forms/style.html", 422 if wrong else 200, theme=found, wrong=wrong, saved=saved,
+                statements=theme.STATEMENTS)
 
 
 async def _channels(connection: Connection) -> list[channel.Channel]:

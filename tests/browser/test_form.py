@@ -127,7 +127,7 @@ async def test_the_notices_and_the_preview_are_sound(db, client, browser, size, 
         await is_sound(page)
         await page.goto(str(client.make_url("/formulier/vraag?kader=1&kleuren=licht")))
         await is_sound(page)
-        for path in ("/privacy", "/toegankelijkheid?taal=en"):
+        for path in ("/privacy", "/toegankelijkheid?taal=en", "/bezwaar-en-klacht"):
             await page.goto(str(client.make_url(path)))
             await is_sound(page)
 

@@ -38,6 +38,7 @@ MATRIX = {
         GET /formulier/huisstijl.css
         GET /privacy
         GET /toegankelijkheid
+        GET /bezwaar-en-klacht
         GET /formulier/{slug}
         POST /formulier/{slug}
         GET /chat.js

@@ -210,7 +210,8 @@ async def test_a_style_that_cannot_be_read_or_trusted_is_refused(db, client, adm
         assert theme.Theme() == await theme.load(connection)
 
 
-@pytest.mark.parametrize("path, name", [("/privacy", "Privacy"), ("/toegankelijkheid", "Toegankelijkheid")])
+@pytest.mark.parametrize("path, name", [("/privacy", "Privacy"), ("/toegankelijkheid", "Toegankelijkheid"),
+                                        ("/bezwaar-en-klacht", "Bezwaar en klacht")])
 async def test_every_public_page_leads_to_the_statements(db, client, admin, editor, path, name):
     await editor.open()
     await editor.press("save", title="Een", slug="vraag")

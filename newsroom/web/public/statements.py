@@ -1,4 +1,5 @@
-"""The statements that every public page links to, on privacy and on accessibility: the municipality's own, or ours."""
+"""The statements that every public page links to, on privacy, accessibility, and objections and complaints: the
+municipality's own, or ours."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from newsroom.web.public.pages import language_of, page
 from newsroom.web.routes import Routes
 from newsroom.web.security import PUBLIC
 
-PATHS = {"privacy": "/privacy", "accessibility": "/toegankelijkheid"}
+PATHS = {"privacy": "/privacy", "accessibility": "/toegankelijkheid", "objection": "/bezwaar-en-klacht"}
 
 
 def routes(add: Routes) -> None:
