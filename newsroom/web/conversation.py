@@ -205,6 +205,10 @@ async def _page(request: web.Request, status: int, given: Mapping[str, str] | No
         values |= await work(connection, request)
         values["loads"] = await lanes.loads(connection, request[SCOPE])
         values["norm"] = await redistribution.norm(connection)
+    if any(one.reference == row.reference for one in values["mentions"]):
+        values["mentions"] = [one for one in values["mentions"] if one.reference != row.reference]
+        async with seen(request).transaction() as connection:
+            await mention.read(connection, request[SCOPE].account_id, row.id, now(request))
     reason = names.reasons.get(row.close_reason_id or 0)
     return page(request, "conversation/conversation.html", status, row=row, given=given or {}, error=error,
                 beside="blad" in request.query, kind_icon=kind_icon,
