@@ -90,7 +90,7 @@ async def test_a_live_socket_needs_our_exact_origin(client, browser):
 
 
 # pages of others may show these
-ELSEWHERE = ("/chat", "/formulier", "/privacy", "/toegankelijkheid", "/api/v1/openapi.json")
+ELSEWHERE = ("/chat", "/formulier", "/privacy", "/toegankelijkheid", "/bezwaar-en-klacht", "/api/v1/openapi.json")
 
 
 async def test_every_answer_is_strict(client, browser):
