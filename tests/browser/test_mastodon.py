@@ -62,6 +62,7 @@ async def test_from_the_settings_to_a_public_and_a_private_answer(place, sign_in
     await admin.locator("#name").fill("Mastodon")
     await admin.locator("#s-server").fill(us.settings().server)
     await admin.locator("#s-token").fill(us.token)
+    await admin.locator("#mode").select_option("live")  # a new one reads along at first
     await look(admin, "settings")
     await admin.locator('button[name="do"][value="test"]').last.click()
     await until(lambda: begun(place), "reading", SECONDS)
