@@ -56,9 +56,8 @@ async def reference(place, words: str) -> str:
     return await until(found, words, SECONDS)
 
 
-async def test_from_the_settings_to_a_public_and_a_private_answer(place, sign_in, server):
-    us, anna = await server.person("gemeente"), await server.person("anna")
-    admin = await sign_in("Anna de Rijk", "/beheer/kanalen/nieuw/mastodon")
+async def connect(place, admin, us) -> None:
+    """The channel is made in Beheer, opened, and reads."""
     await admin.locator("#name").fill("Mastodon")
     await admin.locator("#s-server").fill(us.settings().server)
     await admin.locator("#s-token").fill(us.token)
@@ -67,6 +66,11 @@ async def test_from_the_settings_to_a_public_and_a_private_answer(place, sign_in
     await admin.locator('button[name="do"][value="test"]').last.click()
     await until(lambda: begun(place), "reading", SECONDS)
     await look(admin, "settings-tested")
+
+
+async def test_from_the_settings_to_a_public_and_a_private_answer(place, sign_in, server):
+    us, anna = await server.person("gemeente"), await server.person("anna")
+    await connect(place, await sign_in("Anna de Rijk", "/beheer/kanalen/nieuw/mastodon"), us)
 
     picture = await anna.upload(b"\x89PNG" + bytes(500), "kuil.png", "image/png", "Een kuil naast de put")
     asked = await anna.post(f"@{us.name} Wanneer gaat de brug open?", media_ids=[picture])
