@@ -102,7 +102,7 @@ async def test_a_canned_answer_has_versions_an_owner_and_a_last_day(db, bas):
     path, filled = "/beheer/standaardantwoorden", {"name": "Paspoort", "body": "Dag {naam}", "team": "", "owner": "1"}
     assert "De lijst is leeg" in (await bas.open(path)).words
     await bas.send(path + "/nieuw", {**filled, "body": "Dag {nam}", "expires_on": "ooit"})
-    assert 422 == bas.status and "Kies een dag" in bas.problems[0]
+    assert 422 == bas.status and "Kies een dag" in bas.problems[0] and "Dag {nam}" in bas.words
     await bas.send(path + "/nieuw", {**filled, "body": "Dag {nam}"})
     assert 422 == bas.status and "niet kunnen invullen" in bas.problems[0] and "Dag {nam}" in bas.words
     await bas.send(path + "/nieuw", {**filled, "expires_on": "2020-01-01"})

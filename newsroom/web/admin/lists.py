@@ -4,7 +4,7 @@ line."""
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import Any
@@ -27,6 +27,14 @@ from newsroom.web.render import page
 from newsroom.web.routes import Routes
 
 CHOSEN = {"hours_id": "hours", "team_id": "teams", "owner_id": "people"}  # a field, and what it is chosen from
+
+
+class NotADay(Exception):
+    """What stands where a day should be is none; the rest of what was `typed` stays."""
+
+    def __init__(self, typed: Any):
+        super().__init__("not a day")
+        self.typed = typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +75,12 @@ def read_reason(old: CloseReason, form: Fields) -> CloseReason:
 
 def read_canned(old: CannedAnswer, form: Fields) -> CannedAnswer:
     teams, owners, day = form.numbers("team"), form.numbers("owner"), form.text("expires_on")
-    return CannedAnswer(old.id, form.text("name"), form.text("body"), teams[0] if teams else None,
-                        owners[0] if owners else None, date.fromisoformat(day) if day else None, old.version)
+    typed = CannedAnswer(old.id, form.text("name"), form.text("body"), teams[0] if teams else None,
+                         owners[0] if owners else None, version=old.version)
+    try:
+        return replace(typed, expires_on=date.fromisoformat(day) if day else None)
+    except ValueError as error:
+        raise NotADay(typed) from error
 
 
 SHELVES = (
@@ -111,8 +123,9 @@ async def save(shelf: Shelf, request: web.Request) -> web.StreamResponse:
     form, (row, choices) = await fields.read(request), await _find(shelf, request)
     try:
         wanted = shelf.read(row, form)
-    except ValueError:  # the only field of these forms that can be nonsense
-        return await _page(shelf, request, row, row, choices, [problem(request, "expires_on", "wrong.canned_day")])
+    except NotADay as wrong:
+        return await _page(shelf, request, row, wrong.typed, choices, [problem(request, "expires_on",
+                                                                               "wrong.canned_day")])
     for field, name in CHOSEN.items():
         if getattr(wanted, field, None) not in (None, *choices[name]):
             return await _page(shelf, request, row, wanted, choices, [problem(request, field.removesuffix("_id"),
